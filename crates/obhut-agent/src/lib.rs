@@ -1,0 +1,1 @@
+//! The device side: enrolment, sealed buffer, MQTT link.

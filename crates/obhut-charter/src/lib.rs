@@ -1,0 +1,2 @@
+//! The declaration: parse, check, explain and compile into rules.
+pub mod rules;

@@ -1,0 +1,1 @@
+//! The device door: TLS, MQTT, admission.

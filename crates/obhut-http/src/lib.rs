@@ -1,0 +1,1 @@
+//! API, live streams and web assets.

@@ -1,0 +1,1 @@
+//! Device CA, enrolment over EST, revocation.

@@ -1,0 +1,1 @@
+//! A world model of a ward: patients, devices, faults, recordings.

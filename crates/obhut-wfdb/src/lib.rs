@@ -1,0 +1,1 @@
+//! WFDB records: reading and writing recorded signals.

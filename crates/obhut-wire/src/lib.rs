@@ -1,0 +1,2 @@
+//! Device payloads: the CBOR frame and SenML JSON.
+pub mod frame;

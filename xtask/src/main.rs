@@ -1,0 +1,2 @@
+//! Helpers for developers; see `cargo xtask --help`.
+fn main() {}
