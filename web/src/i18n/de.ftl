@@ -1,0 +1,204 @@
+# Deutsch: die erste Sprache dieser Seiten. Fachwörter wie im Glossar.
+
+app-name = Obhut
+dis-label = Verteiltes Informationssystem – nicht als primärer Alarm zu verwenden
+skip-to-beds = Zu den Betten springen
+close = Schließen
+back-to-ward = Zur Station
+loading = Wird geladen …
+
+## Eintreten
+enter-title = Anmeldung
+enter-checking = Einmal-Link wird geprüft …
+enter-no-link = Diese Seite wird mit dem Einmal-Link geöffnet, den der Server beim Start auf der Konsole ausgibt.
+enter-refused = Dieser Link wurde schon benutzt oder ist abgelaufen. Jeder Link gilt einmal und nur kurze Zeit.
+enter-unreachable = Der Server ist nicht erreichbar.
+enter-server = Der Server konnte die Anmeldung nicht bearbeiten.
+enter-ended = Ihre Sitzung ist beendet.
+enter-how = Starten Sie mit dem Link, der auf der Konsole steht – er beginnt mit „https://“ und enthält „#enter=“. Einen neuen Link gibt der Server bei jedem Start aus.
+enter-retry = Erneut versuchen
+
+## Kopf
+clock-label = Stationszeit
+link-connecting = Verbindung wird aufgebaut
+link-live = verbunden
+link-lost = getrennt
+store-good = Speicher in Ordnung
+store-disk_full = Speicher voll
+store-failed = Speicher ausgefallen
+store-unknown = Speicher: Zustand unbekannt
+charter-short = Charter { $short }
+charter-in_force = Charter in Kraft
+charter-reload_refused = Neue Charter abgelehnt
+charter-unknown = Charter: Zustand unbekannt
+refused-short = Abgewiesen { $count }
+refused-none = Nichts abgewiesen
+language-switch = English
+language-switch-label = Sprache wechseln: Englisch
+theme-switch = Helle oder dunkle Darstellung
+help = Hilfe
+fullscreen = Vollbild
+speed-label = Vorführung, Zeit × { $speed }
+
+## Meldungen über die ganze Breite
+banner-lost = Keine Verbindung zum Server
+banner-lost-detail = Es werden keine aktuellen Werte angezeigt. Patienten am Bett überwachen. Die Verbindung wird laufend neu versucht.
+banner-lost-since = seit { $time }
+banner-connecting = Verbindung zum Server wird aufgebaut …
+banner-disk_full = Speicher voll
+banner-disk_full-detail = Werte werden live angezeigt, aber nicht mehr aufgezeichnet. Geräte halten sie zurück, solange sie können.
+banner-failed = Speicher ausgefallen
+banner-failed-detail = Werte werden live angezeigt, aber nicht aufgezeichnet.
+banner-store-unknown = Zustand des Speichers unbekannt
+banner-store-unknown-detail = Es ist nicht sicher, ob aufgezeichnet wird.
+banner-reload_refused = Neue Charter abgelehnt
+banner-reload_refused-detail = Die neueste Fassung ist fehlerhaft. Die bisherige Charter gilt unverändert weiter.
+banner-misunderstood = Seite und Server passen nicht zusammen
+banner-misunderstood-detail = { $count ->
+    [one] Eine Nachricht des Servers wurde nicht verstanden. Bitte die Seite neu laden.
+   *[other] { $count } Nachrichten des Servers wurden nicht verstanden. Bitte die Seite neu laden.
+}
+
+## Station
+ward-label = Betten der Station { $ward }
+ward-empty = Auf dieser Station ist noch kein Bett angelegt.
+bed-title = Bett { $label }
+bed-open = Bett { $label } groß anzeigen
+bed-empty = Bett frei
+bed-empty-detail = Kein Patient zugeordnet
+bed-no-devices = Kein Gerät zugeordnet
+bed-unbound = Kein Patient zugeordnet
+bed-dead = Kein Gerät verbunden
+bed-link = Nicht verbunden
+bed-waiting = Wartet auf Messwerte
+waves-label = Kurven: { $list }
+curve-device = Gerät getrennt
+curve-silent = Kein Signal
+curve-sensor-off = Sensor ab
+curve-suspect = Signal fraglich
+curve-link = Keine Verbindung
+test-signal = Testsignal
+
+device-kind-monitor = Monitor
+device-kind-infusion_pump = Pumpe
+device-kind-movement_sensor = Bewegung
+device-kind-other = Gerät
+device-online = verbunden
+device-silent = stumm
+device-offline = getrennt
+device-revoked = gesperrt
+device-invited = eingeladen
+device-unknown = unbekannt
+device-online-detail = verbunden und in Betrieb
+device-silent-detail = verbunden, sendet aber nichts
+device-offline-detail = keine Verbindung
+device-revoked-detail = Zertifikat widerrufen, wird nicht zugelassen
+device-invited-detail = eingeladen, noch nicht angemeldet
+device-unknown-detail = der Server nennt keinen Zustand
+
+## Werte
+value-missing = --
+value-none = noch kein Wert
+value-stale = veraltet
+value-device = Gerät nicht aktiv
+value-link = keine Verbindung
+value-unusable = kein Wert
+value-suspect = fraglich
+age-now = jetzt
+age-seconds = { $n } s
+age-minutes = { $n } min
+age-hours = { $h } h { $m } min
+age-days = { $n ->
+    [one] 1 Tag
+   *[other] { $n } Tage
+}
+age-ago = vor { $time }
+last-value = zuletzt { $value }, vor { $time }
+note-sensor-off = Sensor ab
+note-invalid = ungültig
+note-calibrating = Kalibrierung
+note-questionable = fraglich
+note-unknown = unbekannter Hinweis
+note-clock-suspect = Uhr unsicher
+note-late = nachgeliefert
+note-test = Testsignal
+in-bed-yes = ja
+in-bed-no = nein
+
+parameter-hr = Herzfrequenz
+parameter-pr = Pulsfrequenz
+parameter-spo2 = Sauerstoffsättigung
+parameter-abp = arterieller Druck, systolisch / diastolisch (Mittel)
+parameter-bp = Blutdruck, systolisch / diastolisch (Mittel)
+parameter-nibp = Manschettendruck, systolisch / diastolisch (Mittel)
+label-rate = Rate
+label-remain = Rest
+label-vtbi = VTBI
+label-timeleft = Restzeit
+label-move = Bewegung
+label-inbed = Im Bett
+
+summary-value = { $label } { $value } { $unit }
+summary-suspect = { $label } { $value } { $unit }, fraglich
+summary-missing = { $label } kein aktueller Wert
+summary-device = { $kind } { $state }
+
+## Bett groß
+detail-waves = Kurven
+detail-numbers = Messwerte
+detail-devices = Geräte
+detail-device = Gerät
+detail-model = Modell
+detail-state = Zustand
+detail-heard = Letzte Nachricht
+detail-never = nie
+detail-none = Für dieses Bett sind keine Messwerte angelegt.
+detail-life-supporting = lebenserhaltend
+detail-gone = Dieses Bett gibt es auf der Station nicht mehr.
+
+## Abgewiesenes
+refused-title = Was abgewiesen wurde
+refused-intro = Seit dem Start des Servers. Was die Charter nicht erlaubt oder was nicht zu einem bekannten Gerät passt, wird abgewiesen und gezählt.
+refused-reason = Grund
+refused-count = Anzahl
+refusal-undeclared_code = Messwert, den die Charter für dieses Gerätemodell nicht vorsieht
+refusal-undeclared_model = Gerätemodell, das in der Charter nicht vorkommt
+refusal-rate = Mehr Werte je Sekunde als erlaubt
+refusal-unbound = Gerät war zur Messzeit keinem Patienten zugeordnet
+refusal-malformed = Nachricht war nicht lesbar
+refusal-topic = Nachricht unter falschem Thema
+refusal-too_large = Nachricht war zu groß
+refusal-time = Messzeit war unglaubwürdig
+refusal-duplicate = Messwert war schon da
+refusal-disk_full = Speicher voll, nicht aufgezeichnet
+refusal-store_failed = Speicher ausgefallen, nicht aufgezeichnet
+refusal-revoked = Gesperrtes Gerät
+refusal-no_certificate = Verbindung ohne Zertifikat
+refusal-bad_certificate = Verbindung mit unbekanntem oder abgelaufenem Zertifikat
+refusal-client_id = Gerätename passt nicht zum Zertifikat
+
+## Hilfe
+help-title = Tasten
+help-arrows = von Bett zu Bett
+help-enter = Bett groß anzeigen
+help-escape = schließen
+help-language = Deutsch / Englisch
+help-fullscreen = Vollbild
+help-theme = hell / dunkel
+help-help = diese Hilfe
+help-looks = Was die Zeichen bedeuten
+help-looks-current = aktueller Wert
+help-looks-suspect = Wert ist da, aber das Gerät zweifelt daran
+help-looks-stale = veraltet: älter als das Doppelte seiner Periode; durchgestrichen der letzte Wert mit Alter
+help-looks-none = noch nie ein Wert
+help-looks-hatch = Kurve oder Bett ohne Verbindung
+key-arrows = Pfeiltasten
+
+## Charter
+charter-title = Charter
+charter-intro = Was diese Station mit wessen Daten tun darf. Was hier nicht steht, geschieht nicht.
+charter-fingerprint = Fingerabdruck
+charter-unreachable = Die Charter konnte nicht geladen werden.
+
+## Ansagen für Vorleseprogramme
+announce-bed = Bett { $label }: { $what }

@@ -1,0 +1,204 @@
+# English.
+
+app-name = Obhut
+dis-label = Distributed information system, not to be relied on as primary alarm
+skip-to-beds = Skip to the beds
+close = Close
+back-to-ward = Back to the ward
+loading = Loading …
+
+## Enter
+enter-title = Sign in
+enter-checking = Checking the one-time link …
+enter-no-link = This page is opened with the one-time link that the server prints on the console when it starts.
+enter-refused = This link has been used or has expired. Each link works once and only for a short time.
+enter-unreachable = The server cannot be reached.
+enter-server = The server could not handle the sign-in.
+enter-ended = Your session has ended.
+enter-how = Start with the link printed on the console: it begins with “https://” and contains “#enter=”. The server prints a new one each time it starts.
+enter-retry = Try again
+
+## Header
+clock-label = Ward time
+link-connecting = connecting
+link-live = connected
+link-lost = disconnected
+store-good = Store good
+store-disk_full = Store full
+store-failed = Store failed
+store-unknown = Store: state unknown
+charter-short = Charter { $short }
+charter-in_force = Charter in force
+charter-reload_refused = New charter refused
+charter-unknown = Charter: state unknown
+refused-short = Refused { $count }
+refused-none = Nothing refused
+language-switch = Deutsch
+language-switch-label = Switch language: German
+theme-switch = Light or dark
+help = Help
+fullscreen = Full screen
+speed-label = Demonstration, time × { $speed }
+
+## Banners
+banner-lost = No connection to the server
+banner-lost-detail = No current values are shown. Watch patients at the bedside. The page keeps trying to reconnect.
+banner-lost-since = for { $time }
+banner-connecting = Connecting to the server …
+banner-disk_full = Store full
+banner-disk_full-detail = Values are shown live but no longer recorded. Devices hold them back for as long as they can.
+banner-failed = Store failed
+banner-failed-detail = Values are shown live but not recorded.
+banner-store-unknown = State of the store unknown
+banner-store-unknown-detail = It is not certain that values are being recorded.
+banner-reload_refused = New charter refused
+banner-reload_refused-detail = The newest version has errors. The previous charter stays in force unchanged.
+banner-misunderstood = Page and server do not match
+banner-misunderstood-detail = { $count ->
+    [one] One message from the server was not understood. Please reload the page.
+   *[other] { $count } messages from the server were not understood. Please reload the page.
+}
+
+## Ward
+ward-label = Beds of { $ward }
+ward-empty = No bed has been set up on this ward yet.
+bed-title = Bed { $label }
+bed-open = Show bed { $label } large
+bed-empty = Bed free
+bed-empty-detail = No patient bound
+bed-no-devices = No device assigned
+bed-unbound = No patient bound
+bed-dead = No device connected
+bed-link = Not connected
+bed-waiting = Waiting for values
+waves-label = Waveforms: { $list }
+curve-device = Device disconnected
+curve-silent = No signal
+curve-sensor-off = Sensor off
+curve-suspect = Signal questionable
+curve-link = No connection
+test-signal = Test signal
+
+device-kind-monitor = Monitor
+device-kind-infusion_pump = Pump
+device-kind-movement_sensor = Movement
+device-kind-other = Device
+device-online = connected
+device-silent = silent
+device-offline = offline
+device-revoked = revoked
+device-invited = invited
+device-unknown = unknown
+device-online-detail = connected and working
+device-silent-detail = connected but sends nothing
+device-offline-detail = no connection
+device-revoked-detail = certificate revoked, not admitted
+device-invited-detail = invited, not enrolled yet
+device-unknown-detail = the server states no condition
+
+## Values
+value-missing = --
+value-none = no value yet
+value-stale = stale
+value-device = device not active
+value-link = no connection
+value-unusable = no value
+value-suspect = questionable
+age-now = now
+age-seconds = { $n } s
+age-minutes = { $n } min
+age-hours = { $h } h { $m } min
+age-days = { $n ->
+    [one] 1 day
+   *[other] { $n } days
+}
+age-ago = { $time } ago
+last-value = last { $value }, { $time } ago
+note-sensor-off = sensor off
+note-invalid = invalid
+note-calibrating = calibrating
+note-questionable = questionable
+note-unknown = unknown remark
+note-clock-suspect = clock uncertain
+note-late = delivered late
+note-test = test signal
+in-bed-yes = yes
+in-bed-no = no
+
+parameter-hr = heart rate
+parameter-pr = pulse rate
+parameter-spo2 = oxygen saturation
+parameter-abp = arterial pressure, systolic / diastolic (mean)
+parameter-bp = blood pressure, systolic / diastolic (mean)
+parameter-nibp = cuff pressure, systolic / diastolic (mean)
+label-rate = Rate
+label-remain = Left
+label-vtbi = VTBI
+label-timeleft = Time left
+label-move = Movement
+label-inbed = In bed
+
+summary-value = { $label } { $value } { $unit }
+summary-suspect = { $label } { $value } { $unit }, questionable
+summary-missing = { $label } no current value
+summary-device = { $kind } { $state }
+
+## Bed large
+detail-waves = Waveforms
+detail-numbers = Values
+detail-devices = Devices
+detail-device = Device
+detail-model = Model
+detail-state = State
+detail-heard = Last message
+detail-never = never
+detail-none = No values are set up for this bed.
+detail-life-supporting = life-supporting
+detail-gone = This bed is no longer on the ward.
+
+## Refusals
+refused-title = What was refused
+refused-intro = Since the server started. Whatever the charter does not allow or does not belong to a known device is refused and counted.
+refused-reason = Reason
+refused-count = Count
+refusal-undeclared_code = Value the charter does not provide for this device model
+refusal-undeclared_model = Device model the charter does not know
+refusal-rate = More values per second than allowed
+refusal-unbound = Device was bound to no patient when it measured
+refusal-malformed = Message could not be read
+refusal-topic = Message on a wrong topic
+refusal-too_large = Message was too large
+refusal-time = Time of measurement not credible
+refusal-duplicate = Value was already there
+refusal-disk_full = Store full, not recorded
+refusal-store_failed = Store failed, not recorded
+refusal-revoked = Revoked device
+refusal-no_certificate = Connection without a certificate
+refusal-bad_certificate = Connection with an unknown or expired certificate
+refusal-client_id = Device name does not match the certificate
+
+## Help
+help-title = Keys
+help-arrows = from bed to bed
+help-enter = show the bed large
+help-escape = close
+help-language = German / English
+help-fullscreen = full screen
+help-theme = light / dark
+help-help = this help
+help-looks = What the signs mean
+help-looks-current = current value
+help-looks-suspect = there is a value, but the device doubts it
+help-looks-stale = stale: older than twice its period; struck through the last value with its age
+help-looks-none = never a value yet
+help-looks-hatch = waveform or bed without connection
+key-arrows = Arrow keys
+
+## Charter
+charter-title = Charter
+charter-intro = What this ward may do with whose data. What does not stand here does not happen.
+charter-fingerprint = Fingerprint
+charter-unreachable = The charter could not be loaded.
+
+## Announcements
+announce-bed = Bed { $label }: { $what }

@@ -1,0 +1,99 @@
+/**
+ * Words and numbers in the reader's language. German unless the browser asks for English; the choice is kept in this browser.
+ *
+ * A message that is missing shows its id: visible, never silently empty. `dev/check-messages.mjs` sees that both languages have the same messages.
+ */
+import { FluentBundle, FluentResource, type FluentVariable } from "@fluent/bundle";
+import de from "./de.ftl?raw";
+import en from "./en.ftl?raw";
+
+export type Language = "de" | "en";
+const KEPT = "obhut.language";
+
+function bundle(language: Language, source: string): FluentBundle {
+  // Isolation marks would end up in titles and labels that screen readers spell out.
+  const made = new FluentBundle(language, { useIsolating: false });
+  made.addResource(new FluentResource(source));
+  return made;
+}
+
+const BUNDLES: Record<Language, FluentBundle> = { de: bundle("de", de), en: bundle("en", en) };
+const LOCALE: Record<Language, string> = { de: "de-DE", en: "en-GB" };
+
+function initial(): Language {
+  const kept = readKept();
+  if (kept !== null) return kept;
+  for (const wanted of navigator.languages) {
+    if (wanted.startsWith("de")) return "de";
+    if (wanted.startsWith("en")) return "en";
+  }
+  return "de";
+}
+
+function readKept(): Language | null {
+  try {
+    const kept = localStorage.getItem(KEPT);
+    return kept === "de" || kept === "en" ? kept : null;
+  } catch {
+    return null; // Storage may be forbidden; then the choice lasts as long as the page.
+  }
+}
+
+class Words {
+  language = $state<Language>(initial());
+  readonly locale = $derived(LOCALE[this.language]);
+  readonly #numbers = new Map<string, Intl.NumberFormat>();
+
+  switch(): void {
+    this.language = this.language === "de" ? "en" : "de";
+    try {
+      localStorage.setItem(KEPT, this.language);
+    } catch {
+      // As above.
+    }
+  }
+
+  /** The message, filled in. */
+  t(id: string, args?: Record<string, FluentVariable>): string {
+    const bundle = BUNDLES[this.language];
+    const pattern = bundle.getMessage(id)?.value;
+    return pattern ? bundle.formatPattern(pattern, args ?? null) : id;
+  }
+
+  has(id: string): boolean {
+    return BUNDLES[this.language].hasMessage(id);
+  }
+
+  /** A measured value with as many places as the server asks for. */
+  value(value: number, places: number): string {
+    const key = `${this.locale}:${places}`;
+    let format = this.#numbers.get(key);
+    if (!format) {
+      format = new Intl.NumberFormat(this.locale, { minimumFractionDigits: places, maximumFractionDigits: places, useGrouping: false });
+      this.#numbers.set(key, format);
+    }
+    return format.format(value);
+  }
+
+  /** A number of the page itself: counts, scale marks. */
+  plain(value: number): string {
+    return new Intl.NumberFormat(this.locale, { maximumFractionDigits: 3 }).format(value);
+  }
+
+  /** An age, short: "jetzt", "12 s", "5 min", "3 h 5 min". */
+  age(seconds: number): string {
+    if (seconds < 3) return this.t("age-now");
+    return this.span(seconds);
+  }
+
+  span(seconds: number): string {
+    if (seconds < 60) return this.t("age-seconds", { n: Math.floor(seconds) });
+    if (seconds < 3600) return this.t("age-minutes", { n: Math.floor(seconds / 60) });
+    if (seconds < 48 * 3600) return this.t("age-hours", { h: Math.floor(seconds / 3600), m: Math.floor((seconds % 3600) / 60) });
+    return this.t("age-days", { n: Math.floor(seconds / 86400) });
+  }
+}
+
+export const words = new Words();
+/** Short form for templates; reads the reactive language. */
+export const t = (id: string, args?: Record<string, FluentVariable>): string => words.t(id, args);

@@ -1,0 +1,83 @@
+/** Pure arithmetic of the ward grid: how many columns, and how much of a bed fits into a tile. */
+import { arrange } from "../live/parameters.ts";
+import type { Bed } from "../live/protocol.ts";
+
+export const GAP = 6;
+/** A tile wants to be this much wider than high. */
+const ASPECT = 1.28;
+const WIDTH_MIN = 166;
+const HEIGHT_MIN = 158;
+/** On a phone one tile is as high as this and the ward scrolls. */
+const HEIGHT_SCROLL = 250;
+const WIDTH_SCROLL = 300;
+
+export interface Grid {
+  readonly columns: number;
+  readonly width: number;
+  readonly height: number;
+  readonly scrolls: boolean;
+}
+
+/** All beds on one screen if tiles stay readable; else as many columns as are comfortable, and the ward scrolls. */
+export function layOut(beds: number, width: number, height: number): Grid {
+  let best: Grid | null = null;
+  let bestScore = 0;
+  for (let columns = 1; columns <= Math.max(1, beds); columns++) {
+    const rows = Math.ceil(beds / columns);
+    const tileWidth = (width - GAP * (columns - 1)) / columns;
+    const tileHeight = (height - GAP * (rows - 1)) / rows;
+    if (tileWidth < WIDTH_MIN || tileHeight < HEIGHT_MIN) continue;
+    const score = Math.min(tileWidth / ASPECT, tileHeight) - 0.2 * (columns * rows - beds);
+    if (score > bestScore) {
+      bestScore = score;
+      best = { columns, width: tileWidth, height: tileHeight, scrolls: false };
+    }
+  }
+  if (best) return best;
+  const columns = Math.max(1, Math.floor((width + GAP) / (WIDTH_SCROLL + GAP)));
+  return { columns, width: (width - GAP * (columns - 1)) / columns, height: HEIGHT_SCROLL, scrolls: true };
+}
+
+export type Density = "tiny" | "small" | "medium" | "large";
+
+export interface Fit {
+  readonly density: Density;
+  readonly lanes: number;
+  /** Columns of the strip below the curves. */
+  readonly columns: number;
+}
+
+interface Measures {
+  readonly head: number;
+  readonly lane: number;
+  readonly cellWidth: number;
+  readonly cellHeight: number;
+}
+
+/** Must agree with `styles/tile.css`. CSS pixels. */
+const MEASURES: Readonly<Record<Density, Measures>> = {
+  tiny: { head: 24, lane: 34, cellWidth: 74, cellHeight: 31 },
+  small: { head: 28, lane: 40, cellWidth: 84, cellHeight: 38 },
+  medium: { head: 34, lane: 56, cellWidth: 100, cellHeight: 48 },
+  large: { head: 42, lane: 80, cellWidth: 132, cellHeight: 66 },
+};
+const LANES_MAX = 5;
+
+export function density(width: number, height: number): Density {
+  if (width < 230 || height < 190) return "tiny";
+  if (width < 380 || height < 300) return "small";
+  if (width < 560 || height < 440) return "medium";
+  return "large";
+}
+
+/** The most curves that leave every number its place. */
+export function lanesThatFit(bed: Bed, width: number, height: number): Fit {
+  const of = density(width, height);
+  const { head, lane, cellWidth, cellHeight } = MEASURES[of];
+  const columns = Math.max(2, Math.floor((width - 8) / cellWidth));
+  for (let lanes = LANES_MAX; lanes > 1; lanes--) {
+    const strip = arrange(bed, lanes).strip.length;
+    if (height - head - Math.ceil(strip / columns) * cellHeight >= lanes * lane) return { density: of, lanes, columns };
+  }
+  return { density: of, lanes: 1, columns };
+}
