@@ -6,7 +6,6 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 CARGO ?= cargo
 SETUP := scripts/setup.sh
-STAMPS := target/stamps
 # A Node.js that setup fetched from npm because the system's is too old comes first.
 export PATH := $(CURDIR)/target/tools/node/bin:$(PATH)
 
@@ -28,18 +27,21 @@ demo: ## A ward, live in the browser; options in ARGS, e.g. make demo ARGS="--be
 
 # ---------------------------------------------------------------- the web pages, embedded in the server
 
-.PHONY: web
-web: $(STAMPS)/web
+NPM := web/node_modules/.package-lock.json
+PAGES := web/dist/index.html
 
-$(STAMPS)/npm: web/package.json web/package-lock.json
+.PHONY: web
+web: $(PAGES)
+
+$(NPM): web/package.json web/package-lock.json
 	@echo "==> web: installing packages"
 	@cd web && npm ci --no-audit --no-fund --loglevel=error
-	@mkdir -p $(@D) && touch $@
+	@touch $@
 
-$(STAMPS)/web: $(STAMPS)/npm $(WEB_SOURCES)
+$(PAGES): $(NPM) $(WEB_SOURCES)
 	@echo "==> web: building pages"
 	@cd web && npm run --silent build
-	@mkdir -p $(@D) && touch $@
+	@touch $@
 
 # ---------------------------------------------------------------- tests
 
@@ -60,7 +62,7 @@ test-rust: web
 	@$(CARGO) test --workspace --locked --doc --quiet
 
 .PHONY: test-web
-test-web: $(STAMPS)/npm
+test-web: $(NPM)
 	@echo "==> web: unit tests"
 	@cd web && npm test --silent
 
