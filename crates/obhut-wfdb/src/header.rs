@@ -137,3 +137,13 @@ impl Format {
         }
     }
 }
+
+impl Header {
+    /// Reads the text of a header file by itself, without its signals.
+    ///
+    /// # Errors
+    /// [`ReadError`](crate::ReadError), naming the line.
+    pub fn parse(bytes: &[u8]) -> Result<Self, crate::ReadError> {
+        crate::parse::Parser::new("header").header(bytes)
+    }
+}

@@ -1,5 +1,7 @@
 //! Whole records: real recordings against what wfdb-python reads, and what is written against what is read back.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail loudly")]
+
 mod hostile;
 mod recordings;
 mod round_trip;
