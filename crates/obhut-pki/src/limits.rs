@@ -24,6 +24,8 @@ pub const CSR_BODY_BYTES_MAX: usize = CSR_BYTES_MAX / 3 * 4 + 512;
 pub const AUTHORIZATION_BYTES_MAX: usize = 512;
 /// Longest serial number of a maker, in bytes.
 pub const MAKER_SERIAL_BYTES_MAX: usize = 128;
+/// Checked device certificates remembered; about 100 bytes each. Every device of a large hospital, before and after renewal.
+pub const KNOWN_CERTIFICATES_MAX: usize = 65_536;
 /// How long an invitation holds: fifteen minutes.
 pub const TOKEN_LIFE_SECS: u64 = 900;
 /// Failed enrolments are counted in windows of this length.

@@ -90,7 +90,7 @@ impl Bundle {
     /// Unseals the private key and checks that it is the certificate's.
     pub(super) fn key(&self) -> Result<EcKey, PkiError> {
         let key =
-            EcKey::from_pkcs8(&*self.pkcs8()?).ok_or_else(|| self.damaged("its private key is not a P-256 key"))?;
+            EcKey::from_pkcs8(&self.pkcs8()?).ok_or_else(|| self.damaged("its private key is not a P-256 key"))?;
         let parsed =
             super::parse(&self.certificate).ok_or_else(|| self.damaged("its certificate is not X.509 in DER"))?;
         if parsed.public_key().subject_public_key.data.as_ref() != key.point() {

@@ -333,7 +333,7 @@ fn server(
         let renew_from = half_way(from, ends);
         let current = names.are_in(&parsed) && signed_by(&bundle.certificate, &issuing.certificate);
         if current && now < renew_from {
-            let certified = certified(&bundle.certificate, &issuing.certificate, &*bundle.pkcs8()?)?;
+            let certified = certified(&bundle.certificate, &issuing.certificate, &bundle.pkcs8()?)?;
             return Ok(Server { certified, renew_from, ends });
         }
     }

@@ -4,13 +4,11 @@
 //! while the server runs. Not for subject keys: those are the vault's, wrapped by what is opened here.
 
 mod pkcs11;
-mod software;
 
 use crate::disk::{self, Guard};
 use crate::error::PkiError;
 use crate::keys::random;
-use obhut_vault::KeyProvider;
-use software::SoftwareKey;
+use obhut_vault::{KeyProvider, SoftwareProvider};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +16,7 @@ use zeroize::Zeroizing;
 
 /// Bytes of a top key.
 const KEY_BYTES: usize = 32;
+type Key = Zeroizing<[u8; KEY_BYTES]>;
 
 /// What to do when the key is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +66,11 @@ pub fn open(spec: &ProviderSpec) -> Result<Arc<dyn KeyProvider>, PkiError> {
     match spec {
         ProviderSpec::File { path, create } => {
             let key = key_file(path, *create)?;
-            Ok(Arc::new(SoftwareKey::new(&key, format!("key file `{}`", path.display()))?))
+            in_memory(&key, &format!("file `{}`", path.display()))
         }
         ProviderSpec::SystemdCredential { name } => {
             let key = credential(name, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref())?;
-            Ok(Arc::new(SoftwareKey::new(&key, format!("systemd credential `{name}`"))?))
+            in_memory(&key, &format!("systemd credential `{name}`"))
         }
         ProviderSpec::Pkcs11 { module, token_label, key_label, pin_file, create } => {
             let pin = pin(pin_file, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref())?;
@@ -80,9 +79,13 @@ pub fn open(spec: &ProviderSpec) -> Result<Arc<dyn KeyProvider>, PkiError> {
     }
 }
 
-fn key_file(path: &Path, create: Create) -> Result<Zeroizing<Vec<u8>>, PkiError> {
+fn in_memory(key: &[u8; KEY_BYTES], place: &str) -> Result<Arc<dyn KeyProvider>, PkiError> {
+    Ok(Arc::new(SoftwareProvider::from_key_at(*key, place).map_err(PkiError::Provider)?))
+}
+
+fn key_file(path: &Path, create: Create) -> Result<Key, PkiError> {
     if let Some(key) = disk::read(path, Guard::OwnerOnly)? {
-        return key_of(path, key);
+        return key_of(path, &key);
     }
     if create == Create::Never {
         let why =
@@ -96,18 +99,16 @@ fn key_file(path: &Path, create: Create) -> Result<Zeroizing<Vec<u8>>, PkiError>
     }
     // What is on disk counts, also when another process was faster.
     let key = disk::read(path, Guard::OwnerOnly)?.unwrap_or_default();
-    key_of(path, key)
+    key_of(path, &key)
 }
 
-fn key_of(path: &Path, key: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, PkiError> {
-    if key.len() == KEY_BYTES {
-        return Ok(key);
-    }
-    let why = format!("holds {} bytes instead of {KEY_BYTES}; restore it from a backup", key.len());
-    Err(PkiError::KeyFile { path: path.to_owned(), why })
+fn key_of(path: &Path, bytes: &[u8]) -> Result<Key, PkiError> {
+    let why = || format!("holds {} bytes instead of {KEY_BYTES}; restore it from a backup", bytes.len());
+    let key = bytes.try_into().map_err(|_| PkiError::KeyFile { path: path.to_owned(), why: why() })?;
+    Ok(Zeroizing::new(key))
 }
 
-fn credential(name: &str, directory: Option<&OsStr>) -> Result<Zeroizing<Vec<u8>>, PkiError> {
+fn credential(name: &str, directory: Option<&OsStr>) -> Result<Key, PkiError> {
     let missing = |why| PkiError::Credential { name: name.to_owned(), why };
     let one_component = matches!(Path::new(name).components().collect::<Vec<_>>().as_slice(), [Component::Normal(only)] if *only == name);
     if !one_component {
@@ -116,7 +117,7 @@ fn credential(name: &str, directory: Option<&OsStr>) -> Result<Zeroizing<Vec<u8>
     let directory = directory.ok_or_else(|| missing("the server was not started by systemd with credentials"))?;
     let path = Path::new(directory).join(name);
     let key = disk::read(&path, Guard::Elsewhere)?.ok_or_else(|| missing("the unit hands over none of this name"))?;
-    key_of(&path, key)
+    key_of(&path, &key)
 }
 
 fn pin(path: &Path, credentials: Option<&OsStr>) -> Result<Zeroizing<String>, PkiError> {

@@ -6,6 +6,7 @@
 //! What always holds: no TLS below 1.3, no resumption, no early data, so every connection proves anew that it holds a certificate in force;
 //! post-quantum hybrid key exchange wherever the peer has it.
 
+mod known;
 mod revocation;
 mod verifier;
 

@@ -1,15 +1,16 @@
 //! The check of a client certificate during the handshake.
 //!
-//! On the way of every connection, so: anchors parsed once, one signature for a certificate of the current issuing CA, no allocation for
-//! names. The issuing CA is itself an anchor, because its own signature by the root was checked when it was loaded; the root is one too, for
+//! On the way of every connection, so: anchors parsed once, one signature for a certificate of the current issuing CA, none for one that was
+//! here before ([`Known`]). The issuing CA is itself an anchor, because its own signature by the root was checked when it was loaded; the root is one too, for
 //! certificates of an earlier issuing CA, which the device sends along.
 
 use super::ClientAuth;
+use super::known::{Facts, Known};
 use super::revocation::{Refusal, RefusalCounters, Revocations};
 use crate::authority::Authority;
 use crate::error::PkiError;
 use crate::leaf::read_device;
-use crate::limits::DEVICE_LIFE_SECS_MAX;
+use crate::limits::{DEVICE_LIFE_SECS_MAX, KNOWN_CERTIFICATES_MAX};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -34,6 +35,7 @@ pub struct DeviceVerifier {
     revocations: Arc<Revocations>,
     refusals: Arc<RefusalCounters>,
     client_auth: ClientAuth,
+    known: Known,
 }
 
 impl DeviceVerifier {
@@ -54,7 +56,14 @@ impl DeviceVerifier {
         };
         let (issuing, issuing_hint) = anchor(authority.issuing_der())?;
         let (root, root_hint) = anchor(authority.root_der())?;
-        Ok(Self { anchors: [issuing, root], hints: [issuing_hint, root_hint], revocations, refusals, client_auth })
+        Ok(Self {
+            anchors: [issuing, root],
+            hints: [issuing_hint, root_hint],
+            revocations,
+            refusals,
+            client_auth,
+            known: Known::new(KNOWN_CERTIFICATES_MAX),
+        })
     }
 
     fn judge(
@@ -63,17 +72,32 @@ impl DeviceVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Refusal> {
+        let print = Known::print(leaf);
+        let facts = match self.known.get(&print) {
+            Some(facts) => facts,
+            None => {
+                let facts = self.examine(leaf, intermediates, now)?;
+                self.known.remember(print, facts, now);
+                facts
+            }
+        };
+        // SECURITY: what can change between two handshakes is asked in each, also of a certificate that is known.
+        if now < facts.from || facts.until < now {
+            return Err(Refusal::Expired);
+        }
+        if self.revocations.is_revoked(facts.serial) { Err(Refusal::Revoked) } else { Ok(()) }
+    }
+
+    /// Everything about a certificate that stays as it is.
+    fn examine(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Facts, Refusal> {
         let entity = EndEntityCert::try_from(leaf).map_err(|_| Refusal::Other)?;
         entity
-            .verify_for_usage(
-                ALGORITHMS.all,
-                &self.anchors,
-                intermediates,
-                now,
-                KeyUsage::client_auth(),
-                None,
-                None,
-            )
+            .verify_for_usage(ALGORITHMS.all, &self.anchors, intermediates, now, KeyUsage::client_auth(), None, None)
             .map_err(|error| refusal_of(&error))?;
         // From here on it is one that our authority signed. That it is for clients is checked again here, because the check above, made for
         // every certificate of the chain, lets one pass that does not say what it is for.
@@ -82,7 +106,7 @@ impl DeviceVerifier {
         if device.not_after.as_secs().saturating_sub(device.not_before.as_secs()) > DEVICE_LIFE_SECS_MAX {
             return Err(Refusal::TooLong);
         }
-        if self.revocations.is_revoked(device.serial) { Err(Refusal::Revoked) } else { Ok(()) }
+        Ok(Facts::from(&device))
     }
 }
 
