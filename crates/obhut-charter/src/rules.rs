@@ -52,6 +52,10 @@ pub struct StreamRule {
     pub kind: Kind,
     /// Most values (numeric) or samples (waveform) a second.
     pub rate_max: SampleRate,
+    /// How long after one value the next is due, in microseconds: the charter's `period` of the data (or of the model's `sends` entry), and
+    /// where it gives none, one over `rate_max`. A value older than twice this is stale on every screen. A cuff measured every 15 minutes
+    /// has `rate_max = "1/min"` (a nurse may start one by hand) and `period = "15 min"`.
+    pub period_micros: i64,
     /// Finest step that may be kept, in the code's unit. Numerics are rounded to it; a waveform whose own step is finer is re-quantised.
     pub resolution: Decimal,
     /// Whether the value needs a bound patient. If so, an unbound device's values are refused; if not, they are live only and never stored.
