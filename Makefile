@@ -87,7 +87,7 @@ check: ## Everything that must be clean before review: format, lints, house rule
 	@echo "==> house rules"; $(CARGO) xtask tidy
 	@echo "==> clippy"; $(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@echo "==> documentation"; RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
-	@echo "==> web types"; cd web && npm run --silent check
+	@echo "==> web"; cd web && npm run --silent check && npm run --silent lint
 	@if $(CARGO) deny --version >/dev/null 2>&1; then echo "==> dependencies"; $(CARGO) deny --log-level error check bans licenses sources; \
 	else echo "    (cargo-deny is not installed: licences and sources were not checked)"; fi
 	@echo "==> clean"

@@ -84,7 +84,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Server:
     """One `obhut serve` and its data directory; started and ended as often as wanted."""
 
-    def __init__(self, obhut: Path, work: Path, charter: Path, data: Path | None = None):
+    def __init__(self, obhut: Path, work: Path, charter: Path, data: Path | None = None, ports: tuple[int, int] = (0, 0)):
         self.obhut, self.work = obhut, work
         self.data = data or work / "data"
         self.log = work / "server.log"
@@ -93,7 +93,7 @@ class Server:
         work.mkdir(parents=True, exist_ok=True)
         self.config.write_text(
             f'data = "{self.data}"\ncharter = "{charter.resolve()}"\nnames = ["localhost", "127.0.0.1"]\n\n'
-            '[listen]\nhttps = "127.0.0.1:0"\ngateway = "127.0.0.1:0"\n'
+            f'[listen]\nhttps = "127.0.0.1:{ports[0]}"\ngateway = "127.0.0.1:{ports[1]}"\n'
         )
 
     def spawn(self) -> int:
@@ -224,7 +224,9 @@ def enrol(server: Server, invitation: dict, folder: Path) -> ssl.SSLContext:
     body = answer.read()
     if answer.status != 200:
         raise Failed(f"enrolment of {invitation['id']}: {answer.status} {body[:300]!r}")
-    issued = certificates(body)
+    # A certs-only answer is a set: ours is the one with our key.
+    public = openssl("pkey", "-in", str(key), "-pubout").decode().strip()
+    issued = sorted(certificates(body), key=lambda pem: openssl("x509", "-noout", "-pubkey", data=pem.encode()).decode().strip() != public)
     connection.request("GET", "/.well-known/est/cacerts")
     answer = connection.getresponse()
     above = certificates(answer.read())

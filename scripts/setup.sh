@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=${1:?"usage: scripts/setup.sh demo|test|check|bench|fuzz"}
-node_least=20
+node_least=20.19
 tools=$PWD/target/tools
 packages=() crates=()
 
@@ -15,14 +15,15 @@ have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 say() { printf '    %s\n' "$*" >&2; }
 fail() { printf '\nsetup: %s\n' "$*" >&2; exit 1; }
 need() { have "$1" || packages+=("${2:-$1}"); } # need COMMAND [PACKAGE]
-node_major() { local v; v=$("$1" --version 2>/dev/null) || return 1; v=${v#v}; echo "${v%%.*}"; }
+new_enough() { [ "$(printf '%s\n%s\n' "$node_least" "${1#v}" | sort -V | head -n1)" = "$node_least" ]; } # new_enough VERSION
+node_version() { "$1" --version 2>/dev/null || echo 0; }
 browser() { for b in chromium chromium-browser google-chrome google-chrome-stable; do have "$b" && return 0; done; return 1; }
 
 # A Node.js that is new enough: the system's, or one fetched before into target/tools.
 node_ready() {
   local at
   for at in "$tools/node/bin/node" node; do
-    have "$at" && [ "$(node_major "$at" || echo 0)" -ge "$node_least" ] && have npm && return 0
+    have "$at" && new_enough "$(node_version "$at")" && have npm && return 0
   done
   return 1
 }
@@ -42,12 +43,12 @@ need cmp diffutils
 
 fetch_node=
 if [ "$target" != fuzz ] && ! node_ready; then
-  offered=$(apt-cache policy nodejs 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*\).*/\1/p')
+  offered=$(apt-cache policy nodejs 2>/dev/null | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p')
   have node || packages+=(nodejs)
   have npm || packages+=(npm)
   # Debian 12 and Ubuntu 24.04 offer Node.js 18: good enough to run npm once and fetch a newer one beside it.
-  installed=$(node_major node || echo "${offered:-0}")
-  [ "$installed" -ge "$node_least" ] || fetch_node=yes
+  if have node; then version=$(node_version node); else version=${offered:-0}; fi
+  new_enough "$version" || fetch_node=yes
 fi
 
 case $target in
@@ -120,7 +121,7 @@ if [ -n "$fetch_node" ]; then
   ln -sf "$tools/fetch/node_modules/node-linux-$arch/bin/node" "$tools/node/bin/node"
   ln -sf "$tools/fetch/node_modules/npm/bin/npm-cli.js" "$tools/node/bin/npm"
   ln -sf "$tools/fetch/node_modules/npm/bin/npx-cli.js" "$tools/node/bin/npx"
-  [ "$(node_major "$tools/node/bin/node" || echo 0)" -ge "$node_least" ] || fail "the fetched Node.js does not run here; install Node.js $node_least or newer by hand"
+  new_enough "$(node_version "$tools/node/bin/node")" || fail "the fetched Node.js does not run here; install Node.js $node_least or newer by hand"
 fi
 
 for crate in "${crates[@]}"; do

@@ -2,7 +2,7 @@
 //!
 //! `json:SIZE` a vitals reading padded to SIZE bytes; `senml:SIZE` the same five values as SenML JSON (RFC 8428), padded; `bin:SIZE` an incompressible block whose
 //! first 16 bytes are time and sequence; `file:PATH` raw bytes as they are; `tmpl:PATH` text with
-//! `{ts}` (16 digits, microseconds), `{tsec}` (seconds with six places), `{r2}` (2 random digits), `{seq}` (10 digits), `{client}` (6 digits), `{r3}` (3 random
+//! `{ts}` (16 digits, microseconds), `{tsec}` (seconds with six places, of the measurement), `{r2}` (2 random digits), `{seq}` (10 digits), `{client}` (6 digits), `{r3}` (3 random
 //! digits).
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,9 +17,16 @@ enum Field {
     BinTsSeq,
 }
 
+/// A charter bounds how densely a device may measure, and the gateway judges that by the time of measurement. A flat-out run sends faster
+/// than that, as a device does that works off a backlog: `{tsec}` begins half an hour ago and moves on by this much with each message.
+const STEP_US: u64 = 250;
+const BACKLOG_US: u64 = 1_800_000_000;
+
 #[derive(Clone)]
 pub struct Template {
     pub bytes: Vec<u8>,
+    /// When the first reading was measured.
+    begin_us: u64,
     fields: Vec<(usize, Field)>,
 }
 
@@ -53,7 +60,7 @@ impl Template {
                 let n = size()?.max(16);
                 let mut r = Rng(0x9E3779B97F4A7C15);
                 let bytes = (0..n).map(|_| r.next() as u8).collect();
-                Ok(Template { bytes, fields: vec![(0, Field::BinTsSeq)] })
+                Ok(Template { bytes, begin_us: now_us() - BACKLOG_US, fields: vec![(0, Field::BinTsSeq)] })
             }
             "json" => {
                 let n = size()?;
@@ -74,7 +81,7 @@ impl Template {
                 let t = std::fs::read_to_string(arg).map_err(|e| e.to_string())?;
                 Ok(Self::text(&t))
             }
-            "file" => Ok(Template { bytes: std::fs::read(arg).map_err(|e| e.to_string())?, fields: vec![] }),
+            "file" => Ok(Template { begin_us: 0, bytes: std::fs::read(arg).map_err(|e| e.to_string())?, fields: vec![] }),
             _ => Err(format!("unknown payload kind {kind}")),
         }
     }
@@ -104,7 +111,7 @@ impl Template {
             bytes.extend_from_slice(c.encode_utf8(&mut b).as_bytes());
             rest = &rest[c.len_utf8()..];
         }
-        Template { bytes, fields }
+        Template { bytes, begin_us: now_us() - BACKLOG_US, fields }
     }
 
     /// Patches the fields of one message inside `out` (which already holds `self.bytes`).
@@ -120,10 +127,10 @@ impl Template {
                 Field::Rand3 => digits(&mut out[at..at + 3], 100 + rng.next() % 80),
                 Field::Rand2 => digits(&mut out[at..at + 2], 40 + rng.next() % 60),
                 Field::Seconds => {
-                    let now = now_us();
-                    digits(&mut out[at..at + 10], now / 1_000_000);
+                    let taken = self.begin_us + seq * STEP_US;
+                    digits(&mut out[at..at + 10], taken / 1_000_000);
                     out[at + 10] = b'.';
-                    digits(&mut out[at + 11..at + 17], now % 1_000_000);
+                    digits(&mut out[at + 11..at + 17], taken % 1_000_000);
                 }
                 Field::BinTsSeq => {
                     out[at..at + 8].copy_from_slice(&now_us().to_be_bytes());
