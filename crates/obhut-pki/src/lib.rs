@@ -26,7 +26,7 @@ pub use authority::{Authority, Issued, ServerNames};
 pub use csr::{Csr, CsrError};
 pub use error::PkiError;
 pub use leaf::{DeviceCert, Serial, device_of};
-pub use provider::ProviderSpec;
+pub use provider::{ProviderSpec, open};
 pub use rustls_pki_types::{CertificateDer, UnixTime};
 pub use tls::{ClientAuth, Refusal, RefusalCounters, Revocations, server_config};
 

@@ -92,7 +92,7 @@ impl Bundle {
         let key =
             EcKey::from_pkcs8(&self.pkcs8()?).ok_or_else(|| self.damaged("its private key is not a P-256 key"))?;
         let parsed =
-            super::parse(&self.certificate).ok_or_else(|| self.damaged("its certificate is not X.509 in DER"))?;
+            super::make::parse(&self.certificate).ok_or_else(|| self.damaged("its certificate is not X.509 in DER"))?;
         if parsed.public_key().subject_public_key.data.as_ref() != key.point() {
             return Err(self.damaged("its private key is not that of its certificate"));
         }

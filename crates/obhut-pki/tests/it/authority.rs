@@ -4,10 +4,13 @@ use crate::support::{Device, Home, NOW, csr, id, key_provider, model};
 use obhut_pki::limits::{DEVICE_LIFE_SECS, ISSUING_LIFE_SECS, ISSUING_RENEW_SECS, SERVER_LIFE_SECS};
 use obhut_pki::provider::{self, Create};
 use obhut_pki::{Authority, CsrError, PkiError, ProviderSpec, Serial, ServerNames, device_of, unix};
+use obhut_vault::{KeyProvider, ProviderError};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+use zeroize::Zeroizing;
 
 fn file(home: &Home, name: &str) -> PathBuf {
     home.dir.path().join("pki").join(name)
@@ -42,28 +45,68 @@ fn its_files_are_for_the_owner_only_and_nothing_else_lies_beside_them() {
     }
 }
 
+/// Sees what it is given to wrap.
+struct Spy(Arc<dyn KeyProvider>, Mutex<Vec<Vec<u8>>>);
+
+impl KeyProvider for Spy {
+    fn wrap(&self, context: &[u8], secret: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        self.1.lock().unwrap().push(secret.to_vec());
+        self.0.wrap(context, secret)
+    }
+
+    fn unwrap(&self, context: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+        self.0.unwrap(context, wrapped)
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}
+
 #[test]
 fn no_private_key_is_in_clear_on_disk() {
-    let home = Home::new();
-    // A sealed key that was not sealed would be PKCS#8; this is how one of ours begins, up to the private number.
-    let (begin, curve) = ([0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13], b"\x04\x6d\x30\x6b\x02\x01\x01\x04\x20");
-    for name in ["root.pem", "issuing.pem", "server.pem"] {
-        let text = fs::read_to_string(file(&home, name)).unwrap();
-        assert!(!text.contains("PRIVATE KEY-----"), "{name}");
-        let blocks: Vec<Vec<u8>> = text
-            .split("-----BEGIN ")
-            .skip(1)
-            .map(|block| {
-                let body: String = block.lines().skip(1).take_while(|line| !line.starts_with("-----")).collect();
-                base64::Engine::decode(&base64::engine::general_purpose::STANDARD, body).unwrap()
-            })
-            .collect();
-        assert_eq!(blocks.len(), 2, "{name}");
-        for block in blocks {
-            assert!(!block.windows(begin.len()).any(|bytes| bytes == begin), "{name}");
-            assert!(!block.windows(curve.len()).any(|bytes| bytes == curve), "{name}");
+    use base64::Engine as _;
+    let dir = tempfile::tempdir().unwrap();
+    let spy = Arc::new(Spy(key_provider(dir.path()), Mutex::default()));
+    let pki = dir.path().join("pki");
+    let authority = Authority::open_or_create(&pki, spy.clone(), ServerNames::localhost(), unix(NOW)).unwrap();
+    drop(authority.server_certified_key(unix(NOW + SERVER_LIFE_SECS)));
+    let secrets = spy.1.lock().unwrap();
+    assert_eq!(secrets.len(), 4, "root, issuing CA, and the server's twice");
+    for entry in fs::read_dir(&pki).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains("PRIVATE KEY"));
+        // Everything the file holds: as it is, and every block decoded.
+        let mut contents = vec![text.clone().into_bytes()];
+        for block in text.split("-----BEGIN ").skip(1) {
+            let body: String = block.lines().skip(1).take_while(|line| !line.starts_with("-----")).collect();
+            contents.push(base64::engine::general_purpose::STANDARD.decode(body).unwrap());
+        }
+        assert_eq!(contents.len(), 3);
+        for secret in secrets.iter() {
+            // The 32 bytes of the private number, which PKCS#8 has at place 36.
+            let number = &secret[36..68];
+            assert_eq!(&secret[33..36], [0x01, 0x04, 0x20], "PKCS#8 is as expected");
+            for content in &contents {
+                assert!(!content.windows(8).any(|bytes| number.windows(8).any(|piece| piece == bytes)));
+            }
         }
     }
+}
+
+#[test]
+fn many_handshakes_at_the_moment_of_renewal_make_one_new_certificate() {
+    let home = Home::new();
+    let half = unix(NOW + SERVER_LIFE_SECS / 2);
+    let first = home.authority.server_certified_key(unix(NOW)).cert[0].clone();
+    let mut shown: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| home.authority.server_certified_key(half).cert[0].clone())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let renewed = home.authority.server_certified_key(half).cert[0].clone();
+    shown.retain(|certificate| *certificate != first && *certificate != renewed);
+    assert!(shown.is_empty() && renewed != first);
 }
 
 #[test]
