@@ -141,30 +141,55 @@ const BESIDE: Readonly<Record<Hue, readonly ParameterKind[]>> = {
   other: [],
 };
 
+/** A parameter with what belongs to it and needs no place of its own in a small tile: pulse rate with saturation, the rest with the infusion rate. */
+export interface Group {
+  readonly parameter: Parameter;
+  readonly companions: readonly Parameter[];
+}
+
 export interface Row {
   readonly curve: Curve;
-  readonly parameter: Parameter | null;
+  readonly group: Group | null;
 }
 
 export interface Arrangement {
   readonly rows: readonly Row[];
   /** Everything without a curve of its own. */
-  readonly strip: readonly Parameter[];
+  readonly strip: readonly Group[];
+}
+
+const COMPANIONS: Partial<Record<ParameterKind, readonly ParameterKind[]>> = {
+  spo2: ["pr", "pi"],
+  rate: ["remain", "timeleft", "vtbi"],
+  move: ["inbed"],
+};
+
+/** Folds companions of the same device into the parameter they belong to; without `fold` each stands alone. */
+function groups(all: readonly Parameter[], fold: boolean): Group[] {
+  const taken = new Set<Parameter>();
+  const found: Group[] = [];
+  for (const parameter of all) {
+    const wanted = fold ? (COMPANIONS[parameter.kind] ?? []) : [];
+    const companions = wanted.flatMap((kind) => all.filter((other) => other.kind === kind && other.device === parameter.device && !taken.has(other)));
+    for (const companion of companions) taken.add(companion);
+    found.push({ parameter, companions });
+  }
+  return found.filter((group) => !taken.has(group.parameter));
 }
 
 /**
  * At most `limit` curves with their numbers beside them. First one curve of each colour, most telling first; further ECG leads only if there is room.
  * Parameters whose curve found no place go to the strip: a number is never dropped for want of a curve.
  */
-export function arrange(bed: Bed, limit: number): Arrangement {
+export function arrange(bed: Bed, limit: number, fold = false): Arrangement {
   const all = curves(bed);
   const firsts = all.filter((curve, at) => all.findIndex((other) => other.hue === curve.hue) === at);
   const rest = all.filter((curve) => !firsts.includes(curve));
   const chosen = [...firsts, ...rest].slice(0, Math.max(limit, 0)).sort((a, b) => a.rank - b.rank);
-  const left = parameters(bed);
+  const left = groups(parameters(bed), fold);
   const rows = chosen.map((curve): Row => {
-    const at = left.findIndex((parameter) => BESIDE[curve.hue].includes(parameter.kind));
-    return { curve, parameter: at < 0 ? null : (left.splice(at, 1)[0] ?? null) };
+    const at = left.findIndex((group) => BESIDE[curve.hue].includes(group.parameter.kind));
+    return { curve, group: at < 0 ? null : (left.splice(at, 1)[0] ?? null) };
   });
   return { rows, strip: left };
 }

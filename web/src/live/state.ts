@@ -76,6 +76,8 @@ export function viewPart(stream: NumericStream, latest: Latest | undefined, at: 
 
 export interface ParameterView {
   readonly parameter: Parameter;
+  /** State of the device it comes from; says why when `look` is `device`. */
+  readonly device: DeviceState;
   /** The worst look of its parts: what the whole is shown as. */
   readonly look: Look;
   /** Same order and length as `parameter.parts`. */
@@ -90,6 +92,7 @@ export function viewParameter(parameter: Parameter, latest: ReadonlyMap<number, 
   const ages = known.map((part) => part.ageSeconds).filter((each) => each !== null);
   return {
     parameter,
+    device: at.device,
     look: combine(known.map((part) => part.look)),
     parts,
     ageSeconds: ages.length === 0 ? null : Math.max(...ages),

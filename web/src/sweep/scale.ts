@@ -65,10 +65,11 @@ export class Scale {
 export function choose(kind: ScaleKind, seen: { min: number; max: number }): Range {
   const span = Math.max(seen.max - seen.min, SPAN_MIN[kind]);
   const middle = (seen.max + seen.min) / 2;
-  const step = roundStep((span * (1 + 2 * AIR)) / 5);
+  const step = roundStep((span * (1 + 2 * AIR)) / 8);
   const low = Math.floor((middle - span * (0.5 + AIR)) / step) * step;
   const high = Math.ceil((middle + span * (0.5 + AIR)) / step) * step;
-  return { low: clean(low), high: clean(high) };
+  // A pressure that never went below zero needs no room there.
+  return { low: clean(kind === "pressure" && seen.min >= 0 ? Math.max(low, 0) : low), high: clean(high) };
 }
 
 /** 1, 2 or 5 times a power of ten, at least `value`. */

@@ -52,6 +52,11 @@ interface Lane {
   considered: number;
 }
 
+/** Width of the place for label and scale to the left of the curves, CSS pixels. */
+export function gutterOf(width: number): number {
+  return width < 140 ? 26 : width < 300 ? 32 : 40;
+}
+
 /** Formats a number of the scale in the page's language. */
 export type Format = (value: number) => string;
 
@@ -125,7 +130,7 @@ export class Sweep {
   #place(): void {
     const { width, height } = this.#canvas;
     const cssWidth = width / this.#dpr;
-    this.#gutter = Math.round((cssWidth < 240 ? 30 : 38) * this.#dpr);
+    this.#gutter = Math.round(gutterOf(cssWidth) * this.#dpr);
     this.#lineWidth = (cssWidth > 500 ? 1.9 : 1.5) * this.#dpr;
     const seconds = Math.min(Math.max((cssWidth - this.#gutter / this.#dpr) / PX_PER_SECOND, SWEEP_SECONDS_MIN), SWEEP_SECONDS_MAX);
     const count = Math.max(1, this.#lanes.length);

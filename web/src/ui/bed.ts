@@ -1,5 +1,5 @@
 /** One bed as the screen shows it at this instant: pure rules of `live/state.ts` applied to what the page knows. */
-import type { Arrangement, Curve } from "../live/parameters.ts";
+import type { Arrangement, Curve, Group, Parameter } from "../live/parameters.ts";
 import type { Bed, DeviceState } from "../live/protocol.ts";
 import { TEST } from "../live/quality.ts";
 import {
@@ -17,17 +17,24 @@ import {
 import type { Ward } from "../live/ward.svelte.ts";
 import type { SignName } from "./Sign.svelte";
 
+export interface GroupView {
+  readonly main: ParameterView;
+  readonly companions: readonly ParameterView[];
+}
+
 export interface RowView {
   readonly curve: Curve;
   readonly state: CurveState;
-  readonly parameter: ParameterView | null;
+  /** Message id of what stands over the curve, if anything. */
+  readonly word: string | null;
+  readonly group: GroupView | null;
 }
 
 export interface BedView {
   readonly state: BedState;
   readonly devices: readonly DeviceView[];
   readonly rows: readonly RowView[];
-  readonly strip: readonly ParameterView[];
+  readonly strip: readonly GroupView[];
   /** Message id of what must be said about the bed as a whole. */
   readonly headline: string | null;
   readonly sign: SignName;
@@ -44,16 +51,21 @@ export function view(ward: Ward, bed: Bed, arrangement: Arrangement): BedView {
   const devices = viewDevices(bed, ward.tick, now);
   const stateOf = (id: string): DeviceState => devices.find((device) => device.id === id)?.state ?? "unknown";
   const situation = (device: string): Situation => ({ now, link, device: stateOf(device) });
+  const viewOne = (parameter: Parameter): ParameterView => viewParameter(parameter, ward.latest, situation(parameter.device));
+  const viewGroup = (group: Group): GroupView => ({ main: viewOne(group.parameter), companions: group.companions.map(viewOne) });
   const rows = arrangement.rows.map((row): RowView => {
     const { stream } = row.curve;
     const ring = ward.ring(stream.index);
+    const at = situation(stream.device);
+    const state = curveState(ring?.headTime ?? null, ring?.headQuality ?? 0, ring?.blockSeconds ?? 0, ward.playout(bed.id).delayMs / 1000, ward.clock.speed, at);
     return {
       curve: row.curve,
-      state: curveState(ring?.headTime ?? null, ring?.headQuality ?? 0, ring?.blockSeconds ?? 0, ward.playout(bed.id).delayMs / 1000, ward.clock.speed, situation(stream.device)),
-      parameter: row.parameter && viewParameter(row.parameter, ward.latest, situation(row.parameter.device)),
+      state,
+      word: state === "live" || state === "link" ? null : state === "device" ? `source-${at.device}` : `curve-${state}`,
+      group: row.group && viewGroup(row.group),
     };
   });
-  const strip = arrangement.strip.map((parameter) => viewParameter(parameter, ward.latest, situation(parameter.device)));
+  const strip = arrangement.strip.map(viewGroup);
   const state = bedState(bed, link, devices, heard(ward, bed, now));
   return { state, devices, rows, strip, ...said(state, devices), test: testing(ward, bed) };
 }

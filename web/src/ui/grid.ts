@@ -5,11 +5,13 @@ import type { Bed } from "../live/protocol.ts";
 export const GAP = 6;
 /** A tile wants to be this much wider than high. */
 const ASPECT = 1.28;
-const WIDTH_MIN = 166;
+const WIDTH_MIN = 160;
 const HEIGHT_MIN = 158;
-/** On a phone one tile is as high as this and the ward scrolls. */
-const HEIGHT_SCROLL = 250;
+/** Where not all beds fit, as on a phone, tiles are at least so large and the ward scrolls. */
 const WIDTH_SCROLL = 300;
+const HEIGHT_SCROLL = 290;
+/** On a screen narrower than this, smaller tiles would be a poor overview: held in one hand, scrolling is better. */
+const NARROW = 620;
 
 export interface Grid {
   readonly columns: number;
@@ -22,7 +24,7 @@ export interface Grid {
 export function layOut(beds: number, width: number, height: number): Grid {
   let best: Grid | null = null;
   let bestScore = 0;
-  for (let columns = 1; columns <= Math.max(1, beds); columns++) {
+  for (let columns = 1; columns <= beds && width >= NARROW; columns++) {
     const rows = Math.ceil(beds / columns);
     const tileWidth = (width - GAP * (columns - 1)) / columns;
     const tileHeight = (height - GAP * (rows - 1)) / rows;
@@ -56,9 +58,9 @@ interface Measures {
 
 /** Must agree with `styles/tile.css`. CSS pixels. */
 const MEASURES: Readonly<Record<Density, Measures>> = {
-  tiny: { head: 24, lane: 34, cellWidth: 74, cellHeight: 31 },
-  small: { head: 28, lane: 40, cellWidth: 84, cellHeight: 38 },
-  medium: { head: 34, lane: 56, cellWidth: 100, cellHeight: 48 },
+  tiny: { head: 24, lane: 32, cellWidth: 74, cellHeight: 21 },
+  small: { head: 28, lane: 40, cellWidth: 104, cellHeight: 42 },
+  medium: { head: 34, lane: 56, cellWidth: 116, cellHeight: 50 },
   large: { head: 42, lane: 80, cellWidth: 132, cellHeight: 66 },
 };
 const LANES_MAX = 5;
@@ -76,8 +78,22 @@ export function lanesThatFit(bed: Bed, width: number, height: number): Fit {
   const { head, lane, cellWidth, cellHeight } = MEASURES[of];
   const columns = Math.max(2, Math.floor((width - 8) / cellWidth));
   for (let lanes = LANES_MAX; lanes > 1; lanes--) {
-    const strip = arrange(bed, lanes).strip.length;
-    if (height - head - Math.ceil(strip / columns) * cellHeight >= lanes * lane) return { density: of, lanes, columns };
+    if (height - head - stripRows(bed, lanes, columns) * cellHeight >= lanes * lane) return { density: of, lanes, columns };
   }
   return { density: of, lanes: 1, columns };
+}
+
+/** Rows of the strip when a pressure takes two columns and nothing is moved to fill holes. */
+function stripRows(bed: Bed, lanes: number, columns: number): number {
+  let rows = 0;
+  let free = 0;
+  for (const { parameter } of arrange(bed, lanes, true).strip) {
+    const span = parameter.parts.length > 1 ? 2 : 1;
+    if (span > free) {
+      rows += 1;
+      free = columns;
+    }
+    free -= span;
+  }
+  return rows;
 }

@@ -67,7 +67,11 @@ export function reason(view: ParameterView): string | null {
       return told.length > 0 ? told.map((note) => t(`note-${note}`)).join(", ") : t("value-suspect");
     case "unusable":
       return told.length > 0 ? told.map((note) => t(`note-${note}`)).join(", ") : t("value-unusable");
-    default:
+    case "device":
+      return t(`source-${view.device}`);
+    case "stale":
+    case "none":
+    case "link":
       return t(`value-${view.look}`);
   }
 }
