@@ -132,7 +132,7 @@ impl Beats {
                     }
                 }
                 Rhythm::AtrialFibrillation => {
-                    interval = usual * (1.0 + 0.19 * irregular).clamp(0.55, 1.7);
+                    interval = usual * (1.0 + 0.23 * irregular).clamp(0.55, 1.7);
                     self.next_origin = Origin::Fibrillation;
                 }
             }
