@@ -6,6 +6,7 @@
     reason = "a test that meets the unexpected should stop there; helpers outside of test functions are not recognised as tests"
 )]
 
+mod attacks;
 mod authority;
 mod enrolment;
 mod handshake;
