@@ -245,11 +245,11 @@ class Bench:
     def read_back(self, d: dict, beds: int) -> tuple[int, int]:
         """How many samples of the acknowledged ones are not there; all beds of a short run, every tenth of a long one."""
         step = 1 if d["samples_total"] < 60_000_000 else 10
-        ecg, pressure, resp = 131330, 150036, 151552
+        waves = (131330, 150452, 150036, 151552)
         found = 0
         since = int((time.time() - d["seconds"] - 120) * 1e6)
         for subject in self.obhut.subjects[:beds:step]:
-            for code in (ecg, pressure, resp):
+            for code in waves:
                 status, text = self.obhut.server.call("GET", f"/v1/readings/runs?subject={subject}&code={code}&from={since}", raw=True, timeout=600)
                 if status != 200:
                     raise Failed(f"reading back: {status} {text[:200]!r}")
@@ -263,13 +263,13 @@ class Bench:
     def bytes(self):
         print("==> bytes: what a stored waveform sample takes", flush=True)
         recorded = self.recording()
-        hertz, seconds = 360 if recorded else 375, self.options.bytes_seconds
-        arguments = ["--samples", recorded] if recorded else []
+        hertz, seconds = 360 if recorded else 500, self.options.bytes_seconds
+        arguments = ["--samples", recorded, "--waves", "131329:360,131330:360"] if recorded else []
         # A chunk holds one stream of one generation, about a minute; pco alone gets the same.
         bare = self.note("bytes", "pco", self.loadgen.run("pco", *(["--file", recorded] if recorded else []), "--chunk", hertz * 60))
         self.restart(self.obhut)
         before = self.obhut.disk_bytes()
-        d = self.load("bytes", self.obhut, "wave", "--beds", 100, "--hertz", hertz, "--duration", seconds, "--client-prefix", "lg", "--topic", "obhut/{prefix}-{client}/frame", *arguments, timeout=seconds + 120)  # fmt: skip
+        d = self.load("bytes", self.obhut, "wave", "--beds", 100, "--duration", seconds, "--client-prefix", "lg", "--topic", "obhut/{prefix}-{client}/frame", *arguments, timeout=seconds + 120)  # fmt: skip
         # An orderly stop and start moves what is still in the journal into segments.
         self.restart(self.obhut)
         time.sleep(3)

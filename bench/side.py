@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from harness import Failed, Server  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
-MODEL = "monitor-bench"
+MODEL = "bench"
 
 
 def free_port() -> int:

@@ -31,7 +31,7 @@ import harness
 from harness import ECG_II, HEART_RATE, PLETH, SPO2, Failed, Link, Server
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = "monitor-bench"
+MODEL = "bench"
 FRAMES_PER_SECOND = 20
 RATES = {ECG_II: 500, PLETH: 100}
 NUMERICS = (HEART_RATE, SPO2)

@@ -176,9 +176,9 @@ pub struct Wave {
     /// Length of a frame, milliseconds
     #[arg(long, default_value_t = 400)]
     pub frame_ms: u64,
-    /// Samples a second of each of the three waveforms
-    #[arg(long, default_value_t = 375)]
-    pub hertz: u32,
+    /// The waveforms of every bed, CODE:HERTZ with commas: by default ECG II, pleth, arterial pressure, respiration
+    #[arg(long, default_value = "131330:500,150452:250,150036:250,151552:125")]
+    pub waves: String,
     /// Raw little-endian 16-bit samples to send instead of synthetic ones
     #[arg(long)]
     pub samples: Option<PathBuf>,

@@ -81,7 +81,9 @@ impl Template {
                 let t = std::fs::read_to_string(arg).map_err(|e| e.to_string())?;
                 Ok(Self::text(&t))
             }
-            "file" => Ok(Template { begin_us: 0, bytes: std::fs::read(arg).map_err(|e| e.to_string())?, fields: vec![] }),
+            "file" => {
+                Ok(Template { begin_us: 0, bytes: std::fs::read(arg).map_err(|e| e.to_string())?, fields: vec![] })
+            }
             _ => Err(format!("unknown payload kind {kind}")),
         }
     }

@@ -14,8 +14,8 @@ pub fn run(p: &Pco) -> Res<()> {
             (0..p.channels).map(|c| all.iter().skip(c).step_by(p.channels).copied().collect()).collect()
         }
         None => {
-            let signals = Signals::synthetic(375);
-            (0..3).map(|wave| signals.whole(wave).to_vec()).collect()
+            let signals = Signals::synthetic();
+            (0..4).map(|wave| signals.whole(wave).to_vec()).collect()
         }
     };
     let config = pco::ChunkConfig::default().with_compression_level(p.level);

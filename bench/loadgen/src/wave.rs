@@ -1,12 +1,12 @@
-//! Beds at their natural pace: every device sends a CBOR frame with three waveforms and its share of ten numerics every `--frame-ms`.
+//! Beds at their natural pace: every device sends a CBOR frame with its waveforms and its share of ten numerics every `--frame-ms`.
 //!
-//! 500 beds with 375 Hz make 562,500 samples and 5,000 numerics a second. Latency counts from when a frame was due, so that stalls of the
+//! 500 beds with ECG at 500 Hz, pleth and pressure at 250 Hz and respiration at 125 Hz make 562,500 samples and 5,000 numerics a second. Latency counts from when a frame was due, so that stalls of the
 //! server are not hidden by a generator that waits for it.
 
 use crate::cli::Wave;
 use crate::link::{
-    Configs, MEASURE, Res, STOP, Shared, Stream, WAIT, WARM, await_connected, open_mqtt, rt, sleep, spawn_threads,
-    topic, version,
+    Configs, MEASURE, Res, STOP, Shared, Stream as Link, WAIT, WARM, await_connected, open_mqtt, rt, sleep,
+    spawn_threads, topic, version,
 };
 use crate::payload::{Rng, now_us};
 use crate::signal::Signals;
@@ -24,7 +24,25 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::LocalSet;
 
-const WAVES: [(Code, f64); 3] = [(Code::ECG_LEAD_II, 200.0), (Code::PRESS_BLD_ART_ABP, 20.0), (Code::RESP, 100.0)];
+/// A waveform of every bed: its code, how often it is sampled, what a sample means.
+#[derive(Debug, Clone, Copy)]
+struct Stream {
+    code: Code,
+    rate: SampleRate,
+    gain: f64,
+}
+
+/// Reads `CODE:HERTZ,CODE:HERTZ,…`.
+fn streams(text: &str) -> Res<Vec<Stream>> {
+    let one = |part: &str| {
+        let (code, hertz) = part.split_once(':')?;
+        let code = Code::new(code.parse().ok()?);
+        // Coarser than the charter's resolution, so that what is kept is what was sent.
+        let gain = if code == Code::PRESS_BLD_ART_ABP { 20.0 } else { 200.0 };
+        Some(Stream { code, rate: SampleRate::from_hertz(hertz.parse().ok()?)?, gain })
+    };
+    text.split(',').map(|part| one(part).ok_or_else(|| format!("`{part}` is not CODE:HERTZ").into())).collect()
+}
 
 /// Each once a second, in whole units.
 const NUMERICS: [(Code, i32); 10] = [
@@ -35,9 +53,9 @@ const NUMERICS: [(Code, i32); 10] = [
     (Code::PRESS_BLD_ART_ABP_SYS, 118),
     (Code::PRESS_BLD_ART_ABP_DIA, 78),
     (Code::PRESS_BLD_ART_ABP_MEAN, 91),
-    (Code::TEMP_BODY, 37),
-    (Code::CONC_AWAY_CO2_ET, 38),
-    (Code::TTHOR_RESP_RATE, 15),
+    (Code::TEMP, 37),
+    (Code::PRESS_BLD_NONINV_SYS, 121),
+    (Code::PRESS_BLD_NONINV_DIA, 79),
 ];
 
 #[derive(Default)]
@@ -54,15 +72,17 @@ pub fn run(p: &Wave) -> Res<()> {
     let configs = Arc::new(Configs::load(&p.c, p.beds, false)?);
     let signals = Arc::new(match &p.samples {
         Some(file) => Signals::recorded(file)?,
-        None => Signals::synthetic(p.hertz),
+        None => Signals::synthetic(),
     });
+    let waves: Arc<[Stream]> = streams(&p.waves)?.into();
     let (p2, totals2) = (p.clone(), totals.clone());
     let threads = spawn_threads(p.c.threads, move |t| {
         let latency = Rc::new(RefCell::new(stats::hist()));
         let set = LocalSet::new();
         let gate = Rc::new(tokio::sync::Semaphore::new((p2.connect_concurrency / p2.c.threads).max(1)));
         for i in (t..p2.beds).step_by(p2.c.threads) {
-            let (p, totals, config, signals) = (p2.clone(), totals2.clone(), configs.get(i), signals.clone());
+            let (p, totals, config) = (p2.clone(), totals2.clone(), configs.get(i));
+            let (signals, waves) = (signals.clone(), waves.clone());
             let (latency, gate) = (latency.clone(), gate.clone());
             set.spawn_local(async move {
                 let permit = gate.acquire().await;
@@ -71,7 +91,7 @@ pub fn run(p: &Wave) -> Res<()> {
                 match opened {
                     Ok((stream, _)) => {
                         totals.shared.connected.fetch_add(1, Relaxed);
-                        if let Err(error) = bed(&p, i, stream, &signals, &totals, &latency).await {
+                        if let Err(error) = bed(&p, i, stream, &signals, &waves, &totals, &latency).await {
                             totals.shared.lost.fetch_add(1, Relaxed);
                             totals.shared.error(error);
                         }
@@ -138,40 +158,35 @@ struct Maker<'a> {
     shift: usize,
     run: u32,
     number: u64,
-    /// Samples sent so far, of each waveform.
-    sent: u64,
     begin_us: i64,
-    hertz: u32,
-    rng: Rng,
+    waves: &'a [Stream],
+    /// Samples sent so far, of each waveform, and the bytes of those in the next frame.
+    sent: Vec<(u64, Vec<u8>)>,
     numerics_sent: usize,
-    scratch: [Vec<u8>; 3],
+    rng: Rng,
 }
 
 impl Maker<'_> {
-    /// The frame of the `micros` up to now; the number of samples and numerics in it. A sample belongs to the frame in which it was due.
+    /// The next frame, `micros` long; how many samples and numerics are in it. A sample belongs to the frame in which it was due.
     fn next(&mut self, micros: u64, out: &mut Vec<u8>) -> io::Result<(u64, u64)> {
-        let rate =
-            SampleRate::from_microhertz(self.hertz * 1_000_000).ok_or_else(|| io::Error::other("no such rate"))?;
         let until = (self.number + 1) * micros;
-        let count = (until * u64::from(self.hertz) / 1_000_000 - self.sent) as usize;
-        let start = DeviceTime::from_micros(self.begin_us + rate.offset_micros(self.sent));
-        for (wave, bytes) in self.scratch.iter_mut().enumerate() {
+        let mut samples = 0;
+        for (wave, (stream, (sent, bytes))) in self.waves.iter().zip(&mut self.sent).enumerate() {
+            let due = until * u64::from(stream.rate.microhertz()) / 1_000_000_000_000;
             bytes.clear();
-            self.signals.cut(wave, self.shift + self.sent as usize, count, bytes);
+            self.signals.cut(wave, stream.rate.hertz(), self.shift + *sent as usize, (due - *sent) as usize, bytes);
+            samples += due - *sent;
         }
-        let waves: Vec<RawWave<'_>> = WAVES
+        let begin = DeviceTime::from_micros(self.begin_us);
+        let waves: Vec<RawWave<'_>> = self
+            .waves
             .iter()
-            .zip(&self.scratch)
-            .filter_map(|((code, gain), bytes)| {
-                let scale = Scale { gain: *gain, baseline: 0 };
-                Some(RawWave {
-                    code: *code,
-                    start,
-                    rate,
-                    scale,
-                    quality: Quality::GOOD,
-                    samples: Samples::from_le_bytes(bytes)?,
-                })
+            .zip(&self.sent)
+            .filter_map(|(stream, (sent, bytes))| {
+                let start = begin.plus_micros(stream.rate.offset_micros(*sent));
+                let scale = Scale { gain: stream.gain, baseline: 0 };
+                let samples = Samples::from_le_bytes(bytes).filter(|samples| !samples.is_empty())?;
+                Some(RawWave { code: stream.code, start, rate: stream.rate, scale, quality: Quality::GOOD, samples })
             })
             .collect();
         let due = (until as usize * NUMERICS.len()) / 1_000_000;
@@ -184,20 +199,24 @@ impl Maker<'_> {
                 value.is_some().then_some(RawNumeric { code, taken_at, value, quality: Quality::GOOD })
             })
             .collect();
+        let base = begin.plus_micros((until - micros) as i64);
+        let header = Header { run: self.run, number: self.number + 1, base, clock: Clock::Synchronised };
+        obhut_wire::encode(&header, &numerics, &waves, out).map_err(io::Error::other)?;
         self.numerics_sent = due;
         self.number += 1;
-        self.sent += count as u64;
-        let header = Header { run: self.run, number: self.number, base: start, clock: Clock::Synchronised };
-        obhut_wire::encode(&header, &numerics, &waves, out).map_err(io::Error::other)?;
-        Ok((3 * count as u64, numerics.len() as u64))
+        for (sent, bytes) in &mut self.sent {
+            *sent += (bytes.len() / 2) as u64;
+        }
+        Ok((samples, numerics.len() as u64))
     }
 }
 
 async fn bed(
     p: &Wave,
     i: usize,
-    mut stream: Stream,
+    mut stream: Link,
     signals: &Signals,
+    waves: &[Stream],
     totals: &Totals,
     latency: &RefCell<hdrhistogram::Histogram<u64>>,
 ) -> io::Result<()> {
@@ -215,12 +234,11 @@ async fn bed(
         shift: i * 7919,
         run: (seed ^ seed >> 32) as u32,
         number: 0,
-        sent: 0,
         begin_us,
-        hertz: p.hertz,
-        rng: Rng(seed | 1),
+        waves,
+        sent: vec![(0, Vec::new()); waves.len()],
         numerics_sent: 0,
-        scratch: Default::default(),
+        rng: Rng(seed | 1),
     };
     let topic = topic(&p.topic, &p.c, i);
     let mut waiting: HashMap<u16, (Instant, u64, u64)> = HashMap::new();
