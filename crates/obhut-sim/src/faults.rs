@@ -1,7 +1,7 @@
 //! What goes wrong between a device and the door, drawn from a seed.
 //!
-//! Faults act on whole messages: a lost one is lost, whatever protocol carries it. TCP would repair some of that; what it cannot repair, and what a
-//! reconnect adds, is what remains here.
+//! Faults act on whole messages (decision 0033). [`Plan::draw`] is worse than any protocol: messages vanish, double and overtake. [`Plan::draw_connected`]
+//! keeps what TCP promises within a connection and breaks the connection instead.
 
 use crate::rng::Rng;
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub struct Plan {
     pub delay: (i64, i64),
     /// Longest a held message is held.
     pub hold_max: i64,
+    /// Nothing overtakes anything, as on one TCP connection; only losing the connection loses messages.
+    pub ordered: bool,
     /// The link goes down now and then.
     pub disconnect: Option<Outage>,
     /// The device loses power now and then.
@@ -55,6 +57,7 @@ impl Plan {
         reorder: 0.0,
         delay: (1_000, 1_000),
         hold_max: 0,
+        ordered: true,
         disconnect: None,
         power_loss: None,
         clock: ClockPlan { offset: 0, skew_ppm: 0.0, jump: None },
@@ -73,10 +76,17 @@ impl Plan {
             reorder: rng.between(0.0, 0.2),
             delay: (200, rng.whole(1_000, 300_000)),
             hold_max: rng.whole(0, 3_000_000),
+            ordered: false,
             disconnect: outage(rng, 40e6),
             power_loss: outage(rng, 90e6),
             clock: ClockPlan::default(),
         }
+    }
+
+    /// A bad day on TCP: connections break, power fails, everything is slow, but within a connection nothing is lost, doubled or overtaken.
+    #[must_use]
+    pub fn draw_connected(rng: &mut Rng) -> Self {
+        Self { drop: 0.0, duplicate: 0.0, reorder: 0.0, ordered: true, ..Self::draw(rng) }
     }
 }
 
@@ -177,13 +187,15 @@ pub struct Link<M> {
     /// By time of arrival, then in order of sending.
     flying: BTreeMap<(i64, u64), M>,
     sent: u64,
+    /// When the last one arrives.
+    latest: i64,
 }
 
 impl<M: Clone> Link<M> {
     /// An idle link.
     #[must_use]
     pub fn new(plan: Plan, rng: Rng) -> Self {
-        Self { plan, rng, flying: BTreeMap::new(), sent: 0 }
+        Self { plan, rng, flying: BTreeMap::new(), sent: 0, latest: i64::MIN }
     }
 
     /// Sends `message` at `now`.
@@ -201,8 +213,13 @@ impl<M: Clone> Link<M> {
         if self.rng.chance(self.plan.reorder) {
             delay = delay.saturating_add(self.rng.whole(0, self.plan.hold_max));
         }
+        let mut arrival = now.saturating_add(delay);
+        if self.plan.ordered {
+            arrival = arrival.max(self.latest);
+        }
         self.sent += 1;
-        self.flying.insert((now.saturating_add(delay), self.sent), message);
+        self.latest = self.latest.max(arrival);
+        self.flying.insert((arrival, self.sent), message);
     }
 
     /// When something arrives next.
@@ -219,6 +236,7 @@ impl<M: Clone> Link<M> {
 
     /// The link goes down: what is on the way is lost.
     pub fn cut(&mut self) {
+        self.latest = i64::MIN;
         self.flying.clear();
     }
 
@@ -245,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_bad_link_loses_doubles_and_reorders_the_same_way_each_time() {
-        let plan = Plan { drop: 0.1, duplicate: 0.1, reorder: 0.2, hold_max: 1_000_000, ..Plan::NONE };
+        let plan = Plan { drop: 0.1, duplicate: 0.1, reorder: 0.2, hold_max: 1_000_000, ordered: false, ..Plan::NONE };
         let got = through(plan, 1);
         let mut distinct = got.clone();
         distinct.sort_unstable();

@@ -29,6 +29,9 @@ pub struct Ticket(pub u64);
 
 /// The far end: whatever takes payloads and answers.
 pub trait Door {
+    /// A device opens a new connection; what it had under way on the old one is gone.
+    fn connected(&mut self, now: ServerTime, device: &DeviceId);
+
     /// A payload arrives.
     fn arrive(&mut self, now: ServerTime, device: &DeviceId, ticket: Ticket, payload: &[u8]);
 

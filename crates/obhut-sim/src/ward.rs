@@ -35,6 +35,8 @@ pub struct Options {
     pub recordings: Vec<Arc<Recording>>,
     /// Samples a second of a simulated ECG: 250 or 500.
     pub ecg_hertz: u16,
+    /// Whether recordings begin again when they end.
+    pub repeat: Repeat,
 }
 
 /// What a device is, for those who show or count it.
@@ -54,8 +56,6 @@ pub enum Kind {
 pub struct Bed {
     /// Its key.
     pub id: BedId,
-    /// What stands on the door: room and place.
-    pub label: String,
     /// Who lies there.
     pub identity: Invented,
     /// What happens to them, in a few words, English; for the console of the demonstration.
@@ -82,8 +82,6 @@ const FAMILY: [&str; 16] = [
     "Muster", "Beispiel", "Probe", "Versuch", "Entwurf", "Modell", "Schema", "Skizze", "Vorlage", "Testmann", "Exempel", "Platzhalter", "Attrappe", "Muster-Probe",
     "Demo", "Kulisse",
 ];
-/// Beds to a room.
-const ROOM: u16 = 2;
 
 /// Sets the ward up: every bed has a monitor, every second a pump, every third a movement sensor.
 ///
@@ -107,7 +105,7 @@ fn bed(options: &Options, index: u16) -> Result<Bed, IdError> {
     let mut devices: Vec<(Kind, Box<dyn Device>)> = Vec::new();
     let story = match recording {
         Some(recording) => {
-            devices.push((Kind::Recording, Box::new(Replay::new(monitor, recording.clone(), options.start, Repeat::Forever))));
+            devices.push((Kind::Recording, Box::new(Replay::new(monitor, recording.clone(), options.start, options.repeat))));
             format!("recording {}", recording.name)
         }
         None => {
@@ -127,7 +125,6 @@ fn bed(options: &Options, index: u16) -> Result<Bed, IdError> {
     }
     Ok(Bed {
         id: BedId::new(&format!("bed-{number:02}"))?,
-        label: format!("{}.{}", index / ROOM + 1, index % ROOM + 1),
         identity: invent(index, &mut rng),
         story,
         devices,

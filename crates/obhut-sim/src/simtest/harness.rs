@@ -30,6 +30,8 @@ struct Unit {
     power: Switch,
     clock: DeviceClock,
     makes: bool,
+    /// The connection is yet to be opened, or was lost.
+    is_fresh: bool,
 }
 
 /// Devices, links and a door under virtual time.
@@ -64,6 +66,7 @@ impl<D: Door> Harness<D> {
             clock: DeviceClock::new(plan.clock, rng.fork("clock"), self.now),
             device,
             makes: true,
+            is_fresh: true,
         });
     }
 
@@ -109,6 +112,7 @@ impl<D: Door> Harness<D> {
         self.crash = None;
         for unit in &mut self.units {
             unit.makes = false;
+            unit.is_fresh |= !unit.is_connected();
             unit.link.mend();
             unit.power.mend();
             unit.up.mend();
@@ -143,7 +147,7 @@ impl<D: Door> Harness<D> {
             for unit in &mut self.units {
                 unit.up.cut();
                 unit.down.cut();
-                unit.courier.reconnected(now);
+                unit.is_fresh = true;
             }
         }
         for unit in &mut self.units {
@@ -152,7 +156,7 @@ impl<D: Door> Harness<D> {
         self.door.tick(ServerTime::from_micros(now));
         for (device, ticket, answer) in self.door.answers(ServerTime::from_micros(now)) {
             let unit = self.units.iter_mut().find(|unit| unit.device.nameplate().id == device);
-            if let Some(unit) = unit.filter(|unit| unit.link.is_on() && unit.power.is_on()) {
+            if let Some(unit) = unit.filter(|unit| unit.is_connected() && !unit.is_fresh) {
                 unit.down.send(now, (ticket, answer));
             }
         }
@@ -166,6 +170,9 @@ impl Unit {
 
     fn next_due(&self) -> i64 {
         let mut due = self.link.next_due().min(self.power.next_due());
+        if self.is_fresh && self.is_connected() {
+            return i64::MIN;
+        }
         if self.makes && self.power.is_on() {
             due = due.min(self.device.next_due().micros());
         }
@@ -181,7 +188,7 @@ impl Unit {
         if link_changed || power_changed {
             self.up.cut();
             self.down.cut();
-            self.courier.reconnected(now);
+            self.is_fresh = true;
         }
         if power_changed && self.power.is_on() {
             self.device.skip_to(DeviceTime::from_micros(now));
@@ -191,6 +198,10 @@ impl Unit {
         }
         if !self.is_connected() {
             return;
+        }
+        if std::mem::take(&mut self.is_fresh) {
+            door.connected(ServerTime::from_micros(now), &self.device.nameplate().id);
+            self.courier.reconnected(now);
         }
         for parcel in self.courier.send(now) {
             self.up.send(now, parcel);

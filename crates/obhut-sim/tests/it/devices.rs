@@ -106,13 +106,14 @@ fn options(beds: u16) -> Options {
         models: Models { monitor: model("monitor-m1"), pump: model("pump-p1"), movement: model("movement-s1") },
         recordings: Vec::new(),
         ecg_hertz: 250,
+        repeat: Repeat::Forever,
     }
 }
 
 #[test]
 fn a_ward_has_everything_once() {
     let beds = build(&options(500)).unwrap();
-    assert_eq!((beds.len(), beds[0].label.as_str(), beds[7].label.as_str()), (500, "1.1", "4.2"));
+    assert_eq!((beds.len(), beds[0].id.as_str(), beds[499].id.as_str()), (500, "bed-01", "bed-500"));
     let ids: Vec<DeviceId> = beds.iter().flat_map(|bed| &bed.devices).map(|(_, device)| device.nameplate().id.clone()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
     assert_eq!(beds.iter().map(|bed| &bed.identity.record_number).collect::<BTreeSet<_>>().len(), 500);

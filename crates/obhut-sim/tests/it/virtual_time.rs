@@ -26,6 +26,11 @@ impl Shelf {
 }
 
 impl Door for Shelf {
+    fn connected(&mut self, _now: ServerTime, device: &DeviceId) {
+        // Answers to the connection before have nobody to go to.
+        self.answers.retain(|(other, ..)| other != device);
+    }
+
     fn arrive(&mut self, now: ServerTime, device: &DeviceId, ticket: Ticket, payload: &[u8]) {
         let key = (device.clone(), ticket);
         if let Some(known) = self.durable.get(&key) {
