@@ -70,7 +70,7 @@ impl Csr {
         }
         let (rest, request) = X509CertificationRequest::from_der(der).map_err(|_| CsrError::Malformed)?;
         let info = &request.certification_request_info;
-        if !rest.is_empty() || info.version.0 != 0 {
+        if !rest.is_empty() || info.version.0 != 0 || request.signature_value.unused_bits != 0 {
             return Err(CsrError::Malformed);
         }
         let point = p256_point(&info.subject_pki).ok_or(CsrError::NotP256)?;

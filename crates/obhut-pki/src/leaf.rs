@@ -26,7 +26,7 @@ impl Serial {
         Some(Self(padded))
     }
 
-    /// From hexadecimal digits, upper or lower case, as [`Serial::to_string`] writes them. `None` for anything else.
+    /// From hexadecimal digits, upper or lower case, as `Display` writes them. `None` for anything else.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits: Vec<u8> =

@@ -2,7 +2,7 @@
 
 use crate::support::{Device, Home, NOW, Shaken, chain, client, clock, handshake, model};
 use obhut_pki::tls::{DeviceVerifier, server_config_at};
-use obhut_pki::{CertificateDer, ClientAuth, Issued, Refusal, RefusalCounters, Revocations, device_of, unix};
+use obhut_pki::{CertificateDer, ClientAuth, Issued, Refusal, RefusalCounters, Revocations, Serial, device_of, unix};
 use rustls::server::danger::ClientCertVerifier as _;
 use rustls::{AlertDescription, CertificateError, Error, NamedGroup, ProtocolVersion, ServerConfig};
 use std::sync::Arc;
@@ -249,7 +249,7 @@ fn stock(door: &Door) -> Arc<ServerConfig> {
 #[ignore = "a measurement, not a check"]
 fn cost_of_a_full_handshake() {
     let door = door(ClientAuth::Required);
-    door.revocations.replace((0..100_000u64).filter_map(|n| obhut_pki::Serial::from_bytes(&n.to_be_bytes())));
+    door.revocations.replace((0..100_000u64).filter_map(|n| Serial::from_bytes(&n.to_be_bytes())));
     let (device, issued) = door.home.device("mon-01");
     let root = door.home.authority.root_der();
     let (alone, whole) = (vec![issued.leaf_der.clone()], chain(&issued));
@@ -309,6 +309,11 @@ fn cost_of_a_full_handshake() {
         std::hint::black_box(door.home.authority.issue_device(&csr, &device.id, &device.model, unix(NOW)).unwrap());
     }
     println!("issuing a device certificate: {:?}", begin.elapsed() / rounds);
+    let many = Revocations::new();
+    many.replace((0..1_000_000u64).filter_map(|n| Serial::from_bytes(&n.to_be_bytes())));
+    let begin = std::time::Instant::now();
+    many.revoke(issued.serial);
+    println!("revoking one certificate beside a million: {:?}", begin.elapsed());
     let begin = std::time::Instant::now();
     drop(Home::new());
     println!("a new authority in a temporary directory: {:?}", begin.elapsed());

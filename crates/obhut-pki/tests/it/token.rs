@@ -6,7 +6,7 @@
 use crate::support::{Home, NOW};
 use obhut_pki::provider::{self, Create};
 use obhut_pki::{Authority, PkiError, ProviderSpec, ServerNames, unix};
-use obhut_vault::ProviderError;
+use obhut_vault::{KeyProvider, ProviderError};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -113,6 +113,7 @@ fn in_a_process_of_its_own() {
             && !token.describe().contains("87654321")
     );
 
+    it_comes_back_after_losing_its_session(&home, &*token, &wrapped, &secret);
     threads_share_it(&home);
     an_authority_lives_under_it(&home);
     a_key_that_could_leave_is_refused(&home);
@@ -127,6 +128,30 @@ fn in_a_process_of_its_own() {
     assert!(refused(&unknown_token).to_string().contains("no token with this label"));
     fs::set_permissions(home.join("pin"), fs::Permissions::from_mode(0o644)).unwrap();
     assert!(matches!(refused(&spec(&home, "top", Create::Never)), PkiError::Permissions { .. }));
+}
+
+fn library() -> (cryptoki::context::Pkcs11, cryptoki::slot::Slot) {
+    use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+    let library = Pkcs11::new(module().unwrap()).unwrap();
+    // This process has started the module already.
+    let _ = library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    let slots = library.get_slots_with_token().unwrap();
+    let slot = slots.into_iter().find(|slot| library.get_token_info(*slot).unwrap().label() == "obhut").unwrap();
+    (library, slot)
+}
+
+/// Logging out ends the login of every session of the process, as pulling out the token would.
+fn it_comes_back_after_losing_its_session(home: &Path, token: &dyn KeyProvider, wrapped: &[u8], secret: &[u8]) {
+    let (library, slot) = library();
+    library.open_rw_session(slot).unwrap().logout().unwrap();
+    assert_eq!(token.unwrap(b"here", wrapped).unwrap().as_slice(), secret);
+    // And says so when it cannot: here because the token is not the same any more.
+    let gone = provider::open(&spec(home, "gone", Create::IfMissing)).unwrap();
+    let session = library.open_rw_session(slot).unwrap();
+    let key = session.find_objects(&[cryptoki::object::Attribute::Label(b"gone".to_vec())]).unwrap();
+    session.destroy_object(key[0]).unwrap();
+    let said = gone.wrap(b"here", secret).unwrap_err();
+    assert!(matches!(&said, ProviderError::Unavailable(why) if why.contains("holds no AES key `gone`")), "{said}");
 }
 
 fn threads_share_it(home: &Path) {
@@ -166,20 +191,10 @@ fn an_authority_lives_under_it(home: &Path) {
 
 /// A key somebody else put there, extractable: the whole point of a token would be lost.
 fn a_key_that_could_leave_is_refused(home: &Path) {
-    use cryptoki::context::Pkcs11;
     use cryptoki::mechanism::Mechanism;
     use cryptoki::object::{Attribute, AttributeType};
     use cryptoki::session::UserType;
-    let library = Pkcs11::new(module().unwrap()).unwrap();
-    // This process has started the module already.
-    let _ =
-        library.initialize(cryptoki::context::CInitializeArgs::new(cryptoki::context::CInitializeFlags::OS_LOCKING_OK));
-    let slot = library
-        .get_slots_with_token()
-        .unwrap()
-        .into_iter()
-        .find(|slot| library.get_token_info(*slot).unwrap().label() == "obhut")
-        .unwrap();
+    let (library, slot) = library();
     let session = library.open_rw_session(slot).unwrap();
     let _ = session.login(UserType::User, Some(&"87654321".to_owned().into()));
     let ours = session.find_objects(&[Attribute::Label(b"top".to_vec())]).unwrap();
