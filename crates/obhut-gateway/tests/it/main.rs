@@ -3,6 +3,9 @@
 
 mod admit;
 mod captures;
+mod mosquitto;
 mod packets;
+mod rig;
 mod session;
+mod sockets;
 mod support;
