@@ -76,6 +76,8 @@ pub enum Appended {
 pub struct Waiter {
     durable: AtomicU64,
     waker: parking_lot::Mutex<Option<Waker>>,
+    /// The last batch it joined, so that it stands in each batch once.
+    batch: AtomicU64,
 }
 
 impl Waiter {
@@ -91,6 +93,11 @@ impl Waiter {
         if !slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
             *slot = Some(waker.clone());
         }
+    }
+
+    /// Whether it was not yet in batch `number`, and is now.
+    pub(crate) fn joins(&self, number: u64) -> bool {
+        self.batch.swap(number, Ordering::Relaxed) != number
     }
 
     /// Tells how far, and wakes. Called by the store.

@@ -1,3 +1,34 @@
 //! Durable, sealed storage behind one narrow interface.
+//!
+//! [`Readings`] and [`Records`] are the interface; [`EmbeddedStore`] is the home that needs nothing beside it: SQLite for records, keys and index, a
+//! journal with group commit for what comes in, sealed segments for what stays. PostgreSQL comes as a second home behind the same traits.
+//! Not for deciding: who may read what, and how long a class is kept, is said by those above.
+//!
+//! What always holds: acknowledged means durable; every value at rest is sealed with its subject's key; names and values never lie in one file;
+//! damage is an error with a place, never a gap. How: decisions 0021 to 0024.
+
 pub mod api;
+mod bytes;
+mod chunk;
+mod commit;
+pub mod disk;
+mod embedded;
+mod flush;
+mod ingest;
+mod journal;
+pub mod limits;
+mod memtable;
+mod message;
+mod query;
+mod ranges;
+mod records;
+mod recovery;
+mod registry;
+mod removal;
+mod segment;
+
 pub use api::*;
+pub use embedded::{EmbeddedStore, Options, SystemRandom};
+
+#[cfg(test)]
+mod tests;

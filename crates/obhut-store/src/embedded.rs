@@ -1,0 +1,211 @@
+//! The embedded home: everything below one directory, for one process.
+//!
+//! `lock` · `journal/` · `segments/<class>/` · `records.db` · `keys.db` · `identity/identity.db`. How the parts play together: decision 0021.
+
+use crate::api::StoreError;
+use crate::commit::Committer;
+use crate::disk::{Disk, RealDisk};
+use crate::flush::{self, Flusher, Memory};
+use crate::ingest::{Ingest, State};
+use crate::message::ClassNumber;
+use crate::records::identity::IdentityVault;
+use crate::records::index;
+use crate::records::keys::KeyStore;
+use crate::recovery;
+use arc_swap::ArcSwap;
+use obhut_model::ServerTime;
+use obhut_vault::{KeyProvider, NonceSource, Random, RandomError};
+use parking_lot::{Mutex, RwLock};
+use rusqlite::Connection;
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How the embedded store behaves. The defaults are for a hospital; tests make everything faster.
+#[derive(Clone)]
+pub struct Options {
+    /// A generation is flushed to segments after this long.
+    pub rotate_after: Duration,
+    /// Or when its journal has grown to this many bytes. Memory holds up to three times as much.
+    pub rotate_bytes: u64,
+    /// How long a commit waits for more messages before it begins. Zero: not at all; a commit then takes what came in during the one before.
+    pub linger: Duration,
+    /// How often a full disk is tried again.
+    pub retry_interval: Duration,
+    /// The wall clock, for what has ended long ago.
+    pub now: fn() -> ServerTime,
+    /// Where journal and segments lie; `None`: in the directory given.
+    pub disk: Option<Arc<dyn Disk>>,
+    /// Where keys, pseudonyms and nonces come from.
+    pub random: Arc<dyn Random>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rotate_after: Duration::from_secs(60),
+            rotate_bytes: 96 << 20,
+            linger: Duration::ZERO,
+            retry_interval: Duration::from_millis(500),
+            now: wall_clock,
+            disk: None,
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+fn wall_clock() -> ServerTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    ServerTime::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The operating system's random source.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, out: &mut [u8]) -> Result<(), RandomError> {
+        getrandom::fill(out).map_err(|_| RandomError)
+    }
+}
+
+/// What the threads and the callers share.
+pub(crate) struct Inner {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) options: Options,
+    pub(crate) nonces: NonceSource,
+    pub(crate) keys: KeyStore,
+    pub(crate) identities: IdentityVault,
+    /// The only connection that writes `records.db`.
+    pub(crate) records: Mutex<Connection>,
+    /// Reads `records.db` beside it, so that a query does not wait for a flush.
+    pub(crate) reader: Mutex<Connection>,
+    /// Stored number of each class index in force.
+    pub(crate) classes: ArcSwap<Vec<ClassNumber>>,
+    /// Seconds each stored class is kept.
+    pub(crate) periods: Mutex<HashMap<ClassNumber, u64>>,
+    /// Held while a patient is bound.
+    pub(crate) binding: Mutex<()>,
+    pub(crate) ingest: Ingest,
+    pub(crate) memory: RwLock<Memory>,
+    /// Held shared while chunks are read or written, alone while they are removed.
+    pub(crate) maintenance: RwLock<()>,
+    pub(crate) flusher: Flusher,
+    pub(crate) flush_full: AtomicBool,
+    pub(crate) first_journal: AtomicU64,
+    pub(crate) journal_number: AtomicU64,
+    pub(crate) journal_end: AtomicU64,
+}
+
+/// The embedded store. Dropping it stops it as fast as is safe; [`EmbeddedStore::close`] also tidies up.
+pub struct EmbeddedStore {
+    pub(crate) inner: Arc<Inner>,
+    threads: Mutex<Option<Threads>>,
+    _lock: File,
+}
+
+struct Threads {
+    commit: JoinHandle<()>,
+    flush: JoinHandle<()>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `dir`, making it if there is none, and reads back what was not flushed when it last stopped.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another process has it open; [`StoreError::Key`] if `provider` cannot unwrap its keys;
+    /// [`StoreError::Damaged`] if something that was acknowledged cannot be read back.
+    pub fn open(dir: &Path, provider: Arc<dyn KeyProvider>, options: Options) -> Result<Self, StoreError> {
+        private_directory(dir)?;
+        private_directory(&dir.join("identity"))?;
+        let lock = lock(dir)?;
+        let random = &*options.random;
+        let nonces = NonceSource::new(random).map_err(|_| StoreError::Key)?;
+        let keys = KeyStore::open(&dir.join("keys.db"), &*provider, random)?;
+        let identities = IdentityVault::open(&dir.join("identity/identity.db"), &*provider, random)?;
+        let records = index::open(&dir.join("records.db"))?;
+        let reader = index::open(&dir.join("records.db"))?;
+        let disk = options.disk.clone().unwrap_or_else(|| Arc::new(RealDisk::new(dir)));
+        let recovered = recovery::recover(&*disk, &records, &keys.by_number())?;
+        let ingest = Ingest::new(index::load_seen(&records)?);
+        ingest.replayed(&recovered.table.seen);
+        let flushing = (!recovered.replayed.is_empty()).then(|| (recovered.writer.number - 1, Arc::new(recovered.table)));
+        let inner = Arc::new(Inner {
+            disk,
+            nonces,
+            keys,
+            identities,
+            records: Mutex::new(records),
+            reader: Mutex::new(reader),
+            classes: ArcSwap::default(),
+            periods: Mutex::default(),
+            binding: Mutex::new(()),
+            ingest,
+            memory: RwLock::new(Memory { flushing, ..Memory::default() }),
+            maintenance: RwLock::new(()),
+            flusher: Flusher::new(),
+            flush_full: AtomicBool::new(false),
+            first_journal: AtomicU64::new(recovered.replayed.first().copied().unwrap_or(recovered.writer.number)),
+            journal_number: AtomicU64::new(recovered.writer.number),
+            journal_end: AtomicU64::new(recovered.writer.end),
+            options,
+        });
+        let store = Self { inner: inner.clone(), threads: Mutex::new(None), _lock: lock };
+        store.complete_erasures()?;
+        store.complete_expiry()?;
+        let committer = Committer::new(inner.clone(), recovered.writer);
+        let commit = spawn("obhut-commit", move || committer.run())?;
+        let flush = spawn("obhut-flush", move || flush::run(&inner))?;
+        *store.threads.lock() = Some(Threads { commit, flush });
+        Ok(store)
+    }
+
+    /// Makes everything queued durable, moves all readings to segments and ends. After this the journal is empty.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the disk did not let it finish; nothing acknowledged is lost, the next opening goes on.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.stop(true);
+        let clean = self.inner.memory.read().flushing.is_none() && self.inner.ingest.state() != State::Failed;
+        if clean { Ok(()) } else { Err(StoreError::Conflict("the disk did not take everything; it stays in the journal for the next start".into())) }
+    }
+
+    fn stop(&self, finish: bool) {
+        let Some(threads) = self.threads.lock().take() else { return };
+        self.inner.ingest.close();
+        let committed = threads.commit.join().is_ok();
+        self.inner.flusher.stop(finish && committed && self.inner.ingest.state() != State::Failed);
+        if threads.flush.join().is_err() {
+            tracing::error!("the flush thread ended by a fault; the next opening goes on from the journal");
+        }
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.stop(false);
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new().name(name.into()).spawn(run).map_err(StoreError::Io)
+}
+
+fn private_directory(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::Io)
+}
+
+/// The lock goes with the process, however it ends.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(StoreError::Io)?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Conflict("the data directory is in use by another server; stop that one first".into())),
+        Err(error) => Err(StoreError::Io(error.into())),
+    }
+}
