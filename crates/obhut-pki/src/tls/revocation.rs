@@ -23,7 +23,11 @@ impl Revocations {
     }
 
     /// Revokes one certificate: every handshake from now on refuses it. Sessions that are open must be cut by whoever holds them.
+    /// One that is revoked already costs a look only.
     pub fn revoke(&self, serial: Serial) {
+        if self.is_revoked(serial) {
+            return;
+        }
         self.serials.rcu(|old| {
             let mut new = HashSet::clone(old);
             new.insert(serial);
