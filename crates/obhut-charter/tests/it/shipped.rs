@@ -1,4 +1,4 @@
-use super::{parse, shipped};
+use super::{good, parse, shipped};
 use obhut_charter::ProblemCode;
 use obhut_model::{Code, Kind, ModelId};
 
@@ -8,14 +8,14 @@ fn the_shipped_charters_are_good() {
         let checked = parse(name, &shipped(name)).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         assert!(checked.warnings().is_empty(), "{}", checked.warnings().render(false));
     }
-    let bench = parse("bench", &shipped("bench")).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let bench = good("bench", &shipped("bench"));
     assert!(bench.warnings().list().iter().all(|warning| warning.code == ProblemCode::RateUnusual), "{}", bench.warnings().render(false));
     assert_eq!(bench.beds().len(), 500);
 }
 
 #[test]
 fn the_demo_ward_is_what_the_demo_needs() {
-    let checked = parse("demo", &shipped("demo")).unwrap();
+    let checked = good("demo", &shipped("demo"));
     let rules = checked.compile();
     assert_eq!(checked.beds().len(), 32);
     assert_eq!(checked.bed(&"bed-01".parse().unwrap()).unwrap().label.as_str(), "3.01-1");
