@@ -23,20 +23,29 @@ impl Revocations {
     }
 
     /// Revokes one certificate: every handshake from now on refuses it. Sessions that are open must be cut by whoever holds them.
-    /// One that is revoked already costs a look only.
     pub fn revoke(&self, serial: Serial) {
-        if self.is_revoked(serial) {
+        self.revoke_all([serial]);
+    }
+
+    /// Revokes all of these besides those that are. The set is copied once, and not at all if nothing is new.
+    pub fn revoke_all(&self, serials: impl IntoIterator<Item = Serial>) {
+        let known = self.serials.load();
+        let fresh: Vec<Serial> = serials.into_iter().filter(|serial| !known.contains(serial)).collect();
+        if fresh.is_empty() {
             return;
         }
         self.serials.rcu(|old| {
             let mut new = HashSet::clone(old);
-            new.insert(serial);
+            new.extend(&fresh);
             new
         });
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// Exchanges the whole set, for example at start or to forget those that have ended.
+    /// Exchanges the whole set, at start or to forget those that have ended.
+    ///
+    /// SECURITY: while devices may be revoked, use [`Revocations::revoke_all`] instead: a list read before a revocation and put here after it
+    /// would take the revocation back.
     pub fn replace(&self, serials: impl IntoIterator<Item = Serial>) {
         self.serials.store(serials.into_iter().collect::<HashSet<_>>().into());
         self.changes.fetch_add(1, Ordering::Release);

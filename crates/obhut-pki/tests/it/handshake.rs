@@ -150,6 +150,11 @@ fn a_revoked_certificate_is_refused_at_once_and_no_other() {
     assert!(door.revocations.changes() > changes);
     door.refuses(&device, chain(&issued), Refusal::Revoked, AlertDescription::CertificateRevoked);
     assert!(door.knock(Some((chain(&others), &other.key))).refused_by_server.is_none());
+    let changes = door.revocations.changes();
+    door.revocations.revoke_all([issued.serial]);
+    assert_eq!(door.revocations.changes(), changes, "nothing new, nothing to look at");
+    door.revocations.revoke_all([issued.serial, others.serial]);
+    assert!(door.revocations.is_revoked(issued.serial) && door.revocations.is_revoked(others.serial));
     door.revocations.replace([]);
     assert!(door.knock(Some((chain(&issued), &device.key))).refused_by_server.is_none());
 }
