@@ -1,6 +1,8 @@
 //! A client nobody here wrote: `mosquitto_pub` with real certificates, as a hospital's integrator would try it.
 
 use crate::rig::{Papers, Rig, authority, papers, past, real_now, until};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use obhut_gateway::Refusal;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,20 +16,9 @@ fn present() -> bool {
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
-    let mut out = format!("-----BEGIN {label}-----\n");
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let text: String = der
-        .chunks(3)
-        .flat_map(|three| {
-            let word = three.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-            (0..4).map(move |n| if n <= three.len() { char::from(alphabet[(word >> (18 - 6 * n) & 63) as usize]) } else { '=' })
-        })
-        .collect();
-    for line in text.as_bytes().chunks(64) {
-        out.push_str(std::str::from_utf8(line).unwrap());
-        out.push('\n');
-    }
-    out + &format!("-----END {label}-----\n")
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 fn write_papers(dir: &Path, papers: &Papers) -> Vec<String> {
