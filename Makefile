@@ -32,6 +32,7 @@ PAGES := web/dist/index.html
 
 .PHONY: web
 web: $(PAGES)
+	@:
 
 $(NPM): web/package.json web/package-lock.json
 	@echo "==> web: installing packages"

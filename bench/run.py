@@ -54,7 +54,11 @@ class Bench:
 
     def load(self, case: str, side, mode: str, *arguments, timeout: float = 300) -> dict:
         wait_quiet()
-        result = self.note(case, side.name, self.loadgen.run(mode, *side.target(), *arguments, timeout=timeout))
+        topic = ["--topic", side.topic] if mode in ("pub", "idle") else []
+        result = self.note(case, side.name, self.loadgen.run(mode, *side.target(), *topic, *arguments, timeout=timeout))
+        if side is self.obhut:
+            # Here every answer but success means that something was not kept; mosquitto says 0x10 when nobody subscribes.
+            result["nacked"] = sum((result.get("reasons") or {}).values())
         if result.get("failed") or result.get("lost") or result.get("nacked"):
             print(f"    ! {side.name}: failed {result.get('failed')}, lost {result.get('lost')}, refused {result.get('reasons')}: {result.get('last_error')}")
         return result
@@ -139,7 +143,7 @@ class Bench:
             sink.stdout.readline()
             time.sleep(0.3)
             before = cpu_seconds(self.mosquitto.pid), cpu_seconds(self.postgres.pid)
-            sent = self.loadgen.run("pub", *self.mosquitto.target(), "--conns", 100, "--inflight", 50, "--rate", rate, "--duration", self.options.secs, "--warmup", 0.5, *self.payload(self.mosquitto))  # fmt: skip
+            sent = self.loadgen.run("pub", *self.mosquitto.target(), "--topic", self.mosquitto.topic, "--conns", 100, "--inflight", 50, "--rate", rate, "--duration", self.options.secs, "--warmup", 0.5, *self.payload(self.mosquitto))  # fmt: skip
             text, _ = sink.communicate(timeout=90)
         finally:
             if sink.poll() is None:
@@ -200,8 +204,9 @@ class Bench:
         count = self.options.connections
         print(f"==> back: {count} devices after kill -9 and start", flush=True)
         self.restart(self.obhut)
-        target = [x for x in self.obhut.target()]
-        child = subprocess.Popen([str(self.options.loadgen), "reconnect", *map(str, target), "--conns", str(count), "--client-prefix", "lg", "--max", "180"], stdout=subprocess.PIPE, text=True)  # fmt: skip
+        target = [*map(str, self.obhut.target()), "--topic", self.obhut.topic]
+        command = [self.options.loadgen, "reconnect", *target, "--conns", str(count), "--client-prefix", "lg", "--max", "180"]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             if child.stdout.readline().strip() != "up":
                 raise Failed("the devices did not all come up")
@@ -302,7 +307,7 @@ class Bench:
     def postgres_row_bytes(self) -> float:
         self.postgres.sql("create table samples(subject uuid, code int, ts timestamptz, value smallint); create index on samples(subject, code, ts)")
         subject = "0b1e5a7e-0000-4000-8000-000000000001"
-        self.postgres.sql(f"insert into samples select '{subject}', 131330, now() + i * interval '2778 us', (i * 7919) % 2048 from generate_series(1, 300000) i")
+        self.postgres.sql(f"insert into samples select '{subject}', 131330, now() + i * interval '2778 us', ((i % 1000) * 7919 % 2048)::smallint from generate_series(1, 300000) i")
         return int(self.postgres.sql("select pg_total_relation_size('samples')")) / 300_000
 
     # ------------------------------------------------------------ the run

@@ -110,7 +110,9 @@ class Obhut:
         return self.server.process.pid
 
     def target(self) -> list:
-        return ["--addr", f"127.0.0.1:{self.server.gateway}", "--tls-dir", self.tls, "--cert", "each", "--server-pid", self.pid, "--topic", "obhut/{prefix}-{client}/senml"]  # fmt: skip
+        return ["--addr", f"127.0.0.1:{self.server.gateway}", "--tls-dir", self.tls, "--cert", "each", "--server-pid", self.pid]
+
+    topic = "obhut/{prefix}-{client}/senml"
 
     def disk_bytes(self) -> dict[str, int]:
         """Bytes on disk below the data directory, by the first folder or file name."""
@@ -172,7 +174,9 @@ log_type warning
         return self.process.pid
 
     def target(self) -> list:
-        return ["--addr", f"127.0.0.1:{self.port}", "--tls-dir", self.tls, "--cert", "each", "--server-pid", self.pid, "--topic", "bench/{client}/v"]
+        return ["--addr", f"127.0.0.1:{self.port}", "--tls-dir", self.tls, "--cert", "each", "--server-pid", self.pid]
+
+    topic = "bench/{client}/v"
 
     def close(self):
         end(self.process)

@@ -34,12 +34,13 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Counts what a PUBACK says; anything but 0 means that the message was not kept as sent.
+    /// Counts what a PUBACK says. From 0x80 on the message was refused; 0x10 means that nobody wanted it.
     pub fn answered(&self, body: &[u8]) {
-        if let Some(&reason) = body.get(2)
-            && reason != 0
-        {
+        let reason = body.get(2).copied().unwrap_or(0);
+        if reason >= 0x80 {
             self.nacked.fetch_add(1, Relaxed);
+        }
+        if reason != 0 {
             *self.reasons.lock().unwrap().entry(reason).or_default() += 1;
         }
     }
