@@ -2,7 +2,7 @@
 
 use crate::{at, nameplate};
 use obhut_model::{Code, DeviceId, DeviceTime, ModelId, NO_VALUE, Quality};
-use obhut_sim::device::{Device, Monitor, MovementSensor, PumpDevice, Report, Setup, WaveBlock};
+use obhut_sim::device::{Device, Monitor, MovementSensor, PumpDevice, Repeat, Report, Setup, WaveBlock};
 use obhut_sim::rng::Rng;
 use obhut_sim::ward::{Kind, Models, Options, build};
 use obhut_sim::world::{Activity, Artefact, Course, Patient, Person};

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail loudly")]
 
+mod chain;
 mod devices;
 mod replay;
 mod virtual_time;
