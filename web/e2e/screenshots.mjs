@@ -11,13 +11,13 @@ if (!directory) {
 }
 const only = process.argv[3] ?? "";
 await mkdir(directory, { recursive: true });
-const SIZES = { laptop: [1366, 768], wall: [2560, 1440], phone: [390, 844] };
+const SIZES = { office: [1920, 1080], laptop: [1366, 768], wall: [2560, 1440], phone: [390, 844] };
 /** Long enough for a full sweep and calm scales. */
 const SETTLE_MS = 9000;
 
 const scenes = [
   { name: "ward", beds: 8 },
-  { name: "ward-32", beds: 32, sizes: ["laptop", "wall"] },
+  { name: "ward-32", beds: 32, sizes: ["laptop", "office", "wall"] },
   { name: "ward-16", beds: 16, sizes: ["laptop"], languages: ["de"] },
   { name: "bed", beds: 8, go: "#/bed/bed-02" },
   { name: "charter", beds: 8, go: "#/charter", settle: 500 },
@@ -45,7 +45,7 @@ for (const scene of scenes) {
   const server = await start({ beds: scene.beds });
   const shots = [];
   for (const language of scene.languages ?? ["de", "en"]) {
-    for (const size of scene.sizes ?? Object.keys(SIZES)) {
+    for (const size of scene.sizes ?? ["laptop", "wall", "phone"]) {
       const [width, height] = SIZES[size];
       const { context, page, trouble } = await open(browser, server.address, { language, width, height, scale: size === "phone" ? 2 : 1 });
       if (scene.theme) await page.addInitScript((theme) => { localStorage.setItem("obhut.theme", theme); }, scene.theme);
@@ -66,6 +66,8 @@ for (const scene of scenes) {
     await new Promise((resolve) => setTimeout(resolve, 5000));
   }
   for (const { page, file, context, trouble } of shots) {
+    await page.bringToFront(); // Only the page in front draws frames.
+    await new Promise((resolve) => setTimeout(resolve, 900));
     await page.screenshot({ path: file });
     for (const each of trouble) if (!each.includes("40")) console.error(file, each);
     console.log(file);

@@ -34,7 +34,7 @@ charter-unknown = Charter: state unknown
 refused-short = Refused { $count }
 refused-none = Nothing refused
 language-switch = Deutsch
-language-switch-label = Switch language: German
+language-switch-label = Deutsch (switch language)
 theme-switch = Light or dark
 help = Help
 fullscreen = Full screen
@@ -145,7 +145,7 @@ label-rate = Rate
 label-remain = Left
 label-vtbi = VTBI
 label-timeleft = Time left
-label-move = Movement
+label-move = Move
 label-inbed = In bed
 
 summary-value = { $label } { $value } { $unit }

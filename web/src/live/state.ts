@@ -116,7 +116,8 @@ export interface DeviceView {
   readonly heardSeconds: number | null;
 }
 
-export function viewDevices(bed: Bed, tick: Tick | null, now: number): DeviceView[] {
+/** Behind a dead link no state of a device is known any more. */
+export function viewDevices(bed: Bed, tick: Tick | null, link: Link, now: number): DeviceView[] {
   return bed.devices.map((device) => {
     const told = tick?.devices.get(device.id);
     return {
@@ -124,7 +125,7 @@ export function viewDevices(bed: Bed, tick: Tick | null, now: number): DeviceVie
       kind: device.kind,
       model: device.model,
       lifeSupporting: device.lifeSupporting,
-      state: told?.state ?? "unknown",
+      state: link === "live" ? (told?.state ?? "unknown") : "unknown",
       heardSeconds: told?.heardAt == null ? null : Math.max(0, (now - told.heardAt) / 1e6),
     };
   });

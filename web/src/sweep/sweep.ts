@@ -70,6 +70,7 @@ export class Sweep {
   #gutter = 0;
   #lineWidth = 1.5;
   #speed = 1;
+  #last: { time: number; local: number } | null = null;
 
   constructor(canvas: HTMLCanvasElement, theme: SweepTheme, format: Format) {
     this.#canvas = canvas;
@@ -83,7 +84,7 @@ export class Sweep {
   setLook(theme: SweepTheme, format: Format): void {
     this.#theme = theme;
     this.#format = format;
-    this.#dirty();
+    this.#place();
   }
 
   setLanes(specs: readonly LaneSpec[]): void {
@@ -142,6 +143,8 @@ export class Sweep {
     this.#dirty();
     this.#context.fillStyle = this.#theme.background;
     this.#context.fillRect(0, 0, width, height);
+    // At once, not in the next frame: there is no flash, and a picture that is frozen because the link is lost stays the picture it was.
+    if (this.#last !== null) this.frame(this.#last.time, this.#speed, this.#last.local);
   }
 
   #dirty(): void {
@@ -150,6 +153,7 @@ export class Sweep {
 
   /** Draws up to `time` (server µs). Call once a frame while the bed is connected; not calling it freezes the picture. */
   frame(time: number, speed: number, local: number): void {
+    this.#last = { time, local };
     if (speed !== this.#speed) {
       this.#speed = speed;
       this.#dirty();

@@ -48,7 +48,7 @@ const HEARD_SECONDS = 10;
 export function view(ward: Ward, bed: Bed, arrangement: Arrangement): BedView {
   const now = ward.now ?? 0;
   const link = ward.now === null ? (ward.link === "live" ? "connecting" : ward.link) : ward.link;
-  const devices = viewDevices(bed, ward.tick, now);
+  const devices = viewDevices(bed, ward.tick, link, now);
   const stateOf = (id: string): DeviceState => devices.find((device) => device.id === id)?.state ?? "unknown";
   const situation = (device: string): Situation => ({ now, link, device: stateOf(device) });
   const viewOne = (parameter: Parameter): ParameterView => viewParameter(parameter, ward.latest, situation(parameter.device));

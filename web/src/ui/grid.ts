@@ -1,5 +1,5 @@
 /** Pure arithmetic of the ward grid: how many columns, and how much of a bed fits into a tile. */
-import { arrange } from "../live/parameters.ts";
+import { arrange, curves } from "../live/parameters.ts";
 import type { Bed } from "../live/protocol.ts";
 
 export const GAP = 6;
@@ -43,7 +43,6 @@ export function layOut(beds: number, width: number, height: number): Grid {
 export type Density = "tiny" | "small" | "medium" | "large";
 
 export interface Fit {
-  readonly density: Density;
   readonly lanes: number;
   /** Columns of the strip below the curves. */
   readonly columns: number;
@@ -65,22 +64,38 @@ const MEASURES: Readonly<Record<Density, Measures>> = {
 };
 const LANES_MAX = 5;
 
-export function density(width: number, height: number): Density {
+function density(width: number, height: number): Density {
   if (width < 230 || height < 190) return "tiny";
   if (width < 380 || height < 300) return "small";
   if (width < 560 || height < 440) return "medium";
   return "large";
 }
 
-/** The most curves that leave every number its place. */
-export function lanesThatFit(bed: Bed, width: number, height: number): Fit {
-  const of = density(width, height);
-  const { head, lane, cellWidth, cellHeight } = MEASURES[of];
-  const columns = Math.max(2, Math.floor((width - 8) / cellWidth));
-  for (let lanes = LANES_MAX; lanes > 1; lanes--) {
-    if (height - head - stripRows(bed, lanes, columns) * cellHeight >= lanes * lane) return { density: of, lanes, columns };
+const DENSITIES: readonly Density[] = ["large", "medium", "small", "tiny"];
+
+/** The roomiest density at which every bed keeps all its numbers and at least two curves; failing that, one curve; failing that, tiny. One for the whole ward. */
+export function densityFor(beds: readonly Bed[], width: number, height: number): Density {
+  const possible = DENSITIES.slice(DENSITIES.indexOf(density(width, height)));
+  for (const lanes of [2, 1]) {
+    const found = possible.find((of) => beds.every((bed) => fits(bed, Math.min(lanes, curves(bed).length), of, width, height)));
+    if (found) return found;
   }
-  return { density: of, lanes: 1, columns };
+  return "tiny";
+}
+
+function columnsOf(of: Density, width: number): number {
+  return Math.max(2, Math.floor((width - 8) / MEASURES[of].cellWidth));
+}
+
+function fits(bed: Bed, lanes: number, of: Density, width: number, height: number): boolean {
+  const { head, lane, cellHeight } = MEASURES[of];
+  return height - head - stripRows(bed, lanes, columnsOf(of, width)) * cellHeight >= lanes * lane;
+}
+
+/** The most curves that leave every number its place. */
+export function lanesThatFit(bed: Bed, of: Density, width: number, height: number): Fit {
+  for (let lanes = LANES_MAX; lanes > 1; lanes--) if (fits(bed, lanes, of, width, height)) return { lanes, columns: columnsOf(of, width) };
+  return { lanes: 1, columns: columnsOf(of, width) };
 }
 
 /** Rows of the strip when a pressure takes two columns and nothing is moved to fill holes. */
