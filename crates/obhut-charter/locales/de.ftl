@@ -3,6 +3,7 @@
 title = Was die Charta „{ $name }“ erlaubt
 fingerprint = Fassung (SHA-256): { $fingerprint }
 promise = Was hier nicht steht, ist nicht erlaubt: Es wird abgewiesen, gezählt und angezeigt.
+enforced = Diese Programmfassung setzt selbst durch, was Geräte senden dürfen, wie oft, wie genau, mit welcher Zuordnung und wie lange Messwerte bleiben. Die übrigen Abschnitte sind erklärt und geprüft, werden aber noch nicht vom Programm durchgesetzt.
 disclaimer = Verteiltes Informationssystem, nicht als vorrangige Alarmierung zu verwenden; kein zertifiziertes Medizinprodukt, keine Rechtsberatung.
 
 heading-controller = Wer verantwortlich ist
@@ -48,7 +49,7 @@ heading-roles = Wer sie im Haus sieht und was wer darf
 role-may = Darf: { $list }.
 role-may-nothing = Darf nichts.
 role-data = Sieht Werte von: { $list }.
-role-data-all = Sieht Werte aller oben genannten Daten, nur bei den eigenen Patienten.
+role-data-all = Sieht Werte aller oben genannten Daten, nur bei Patientinnen und Patienten in der eigenen Behandlung.
 role-data-none = Sieht keine Messwerte.
 role-training = Nur mit gültiger Schulung: { $text }; zu wiederholen { $n ->
     [one] jeden Monat.
@@ -73,7 +74,10 @@ contract-controller = Eigene Verantwortung
 
 heading-interfaces = Schnittstellen
 interface-line = { $kind }, { $direction }: { $text }.
-interface-assessment = Geprüft: { $reference }, unterschrieben von { $by } am { $on }, gültig bis { $expiry }.
+interface-assessment = Geprüft: { $reference }; Unterschrift: { $by }, { $on }; gültig bis { $expiry }.
+interface-data = Betrifft: { $list }.
+interface-data-all = Betrifft alle oben genannten Daten.
+interface-data-none = Betrifft keine Messwerte.
 interface-recipient = Gegenstelle ist der Empfänger { $recipient }.
 none-interfaces = Keine.
 kind-fhir = FHIR
@@ -133,7 +137,7 @@ covers-device-file = Geräteakte
 covers-backup = Sicherungskopien
 
 heading-network = Erlaubte Verbindungen im Netz
-flow-line = { $from } → { $to }, { $protocol }-Port { $port }, für { $purpose }; verantwortlich: { $owner }; bis { $expiry }.
+flow-line = { $from } → { $to }, { $protocol }-Port { $port }. Zweck: { $purpose }. Verantwortlich: { $owner }. Bis { $expiry }.
 none-network = Keine.
 
 heading-alarms = Alarmgrenzen, mit denen ein Bett beginnt

@@ -3,6 +3,7 @@
 title = What the charter “{ $name }” allows
 fingerprint = Version (SHA-256): { $fingerprint }
 promise = What does not stand here is not allowed: it is refused, counted and shown.
+enforced = This version of the program itself enforces what devices may send, how often, how exactly, with which binding, and how long values stay. The other sections are declared and checked, but not yet enforced by the program.
 disclaimer = Distributed information system, not to be relied on as primary alarm; not a certified medical device, not legal advice.
 
 heading-controller = Who is responsible
@@ -73,7 +74,10 @@ contract-controller = Controller of its own
 
 heading-interfaces = Interfaces
 interface-line = { $kind }, { $direction }: { $text }.
-interface-assessment = Assessed: { $reference }, signed by { $by } on { $on }, valid until { $expiry }.
+interface-assessment = Assessed: { $reference }; signed by { $by } on { $on }; valid until { $expiry }.
+interface-data = Concerns: { $list }.
+interface-data-all = Concerns all data named above.
+interface-data-none = Concerns no values.
 interface-recipient = The other end is the recipient { $recipient }.
 none-interfaces = None.
 kind-fhir = FHIR
@@ -133,7 +137,7 @@ covers-device-file = device file
 covers-backup = backups
 
 heading-network = Permitted connections in the network
-flow-line = { $from } → { $to }, { $protocol } port { $port }, for { $purpose }; owner: { $owner }; until { $expiry }.
+flow-line = { $from } → { $to }, { $protocol } port { $port }. Purpose: { $purpose }. Owner: { $owner }. Until { $expiry }.
 none-network = None.
 
 heading-alarms = Alarm limits a bed starts with

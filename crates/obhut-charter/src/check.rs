@@ -37,16 +37,23 @@ impl Charter {
         if draft.readable {
             list.extend(semantic(&draft, today));
         }
-        if !form_is_good {
-            // What a broken entry would have used may look unused: no warnings then.
+        let dangling = list.iter().any(|problem| problem.code == ProblemCode::DanglingReference);
+        if !form_is_good || dangling {
+            // What a broken entry or a misspelt name would have used may look unused: no warnings then.
             list.retain(|problem| problem.severity() == Severity::Error);
         }
         let problems = Problems::new(file_name, text, list);
-        let Draft { name: Some(name), controller: Some(controller), ward: Some(ward), entries, .. } = draft else { return Err(problems) };
+        let Draft { name: Some(name), controller: Some(controller), ward: Some(ward), entries, .. } = draft else {
+            return Err(problems);
+        };
         if problems.has_errors() {
             return Err(problems);
         }
-        Ok(Checked { charter: Self { name, controller, ward, entries }, warnings: problems, fingerprint: fingerprint(text.as_bytes()) })
+        Ok(Checked {
+            charter: Self { name, controller, ward, entries },
+            warnings: problems,
+            fingerprint: fingerprint(text.as_bytes()),
+        })
     }
 
     /// Like [`Charter::parse`], for bytes that have not been shown to be text yet.
@@ -59,8 +66,9 @@ impl Charter {
             Err(error) => {
                 let (good, _) = bytes.split_at(error.valid_up_to());
                 let text = String::from_utf8_lossy(good);
-                let problem = Problem::new(ProblemCode::NotUtf8, text.len()..text.len(), "the file is not UTF-8 from here on")
-                    .hint("save it as UTF-8; umlauts of an older encoding are the usual cause");
+                let problem =
+                    Problem::new(ProblemCode::NotUtf8, text.len()..text.len(), "the file is not UTF-8 from here on")
+                        .hint("save it as UTF-8; umlauts of an older encoding are the usual cause");
                 Err(Problems::new(file_name, &text, vec![problem]))
             }
         }
@@ -97,7 +105,14 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn found(&mut self, code: ProblemCode, span: Range<usize>, message: impl Into<String>, label: &str, hint: impl Into<String>) {
+    fn found(
+        &mut self,
+        code: ProblemCode,
+        span: Range<usize>,
+        message: impl Into<String>,
+        label: &str,
+        hint: impl Into<String>,
+    ) {
         self.problems.push(Problem::new(code, span, message).label(label).hint(hint));
     }
 

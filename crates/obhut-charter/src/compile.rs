@@ -11,9 +11,13 @@ impl Checked {
     #[must_use]
     pub fn compile(&self) -> Rules {
         let entries = &self.charter().entries;
-        let models = entries.models.iter().map(|model| ((*model.id).clone(), Arc::new(self.model_rules(model)))).collect();
-        let retention =
-            entries.retention.iter().map(|class| RetentionRule { id: class.id.to_string(), seconds: class.period.seconds() }).collect();
+        let models =
+            entries.models.iter().map(|model| ((*model.id).clone(), Arc::new(self.model_rules(model)))).collect();
+        let retention = entries
+            .retention
+            .iter()
+            .map(|class| RetentionRule { id: class.id.to_string(), seconds: class.period.seconds() })
+            .collect();
         let purposes = entries
             .purposes
             .iter()
@@ -24,7 +28,8 @@ impl Checked {
 
     fn model_rules(&self, model: &DeviceModel) -> ModelRules {
         // A stream whose parts are not all found is left out, and so refused. The check has made sure that there is none.
-        let mut streams: Vec<StreamRule> = model.sends.iter().filter_map(|send| self.stream_rule(self.data(&send.data)?, send)).collect();
+        let mut streams: Vec<StreamRule> =
+            model.sends.iter().filter_map(|send| self.stream_rule(self.data(&send.data)?, send)).collect();
         streams.sort_by_key(|stream| stream.code);
         ModelRules {
             model: (*model.id).clone(),

@@ -7,12 +7,12 @@ mod convert;
 mod fields;
 mod sections;
 
+use crate::At;
 use crate::limits::{ENTRIES_MAX, FILE_BYTES_MAX};
 use crate::problem::{Problem, ProblemCode, shown};
 use crate::schema::{Controller, Entries, Ward};
-use crate::At;
-pub(crate) use fields::nearest;
 use fields::Fields;
+pub(crate) use fields::nearest;
 use std::collections::HashSet;
 use std::ops::Range;
 use toml::Spanned;
@@ -39,7 +39,10 @@ pub(crate) fn decode(text: &str, problems: &mut Vec<Problem>) -> Draft {
     let mut draft = Draft::default();
     if text.len() > FILE_BYTES_MAX {
         let message = format!("the file has {} bytes, more than the {FILE_BYTES_MAX} allowed", text.len());
-        problems.push(Problem::new(ProblemCode::TooLarge, 0..0, message).hint("a charter is one ward's declaration; split it by ward"));
+        problems.push(
+            Problem::new(ProblemCode::TooLarge, 0..0, message)
+                .hint("a charter is one ward's declaration; split it by ward"),
+        );
         return draft;
     }
     let (root, errors) = DeTable::parse_recoverable(text);
@@ -95,14 +98,20 @@ fn section<T>(
     let Some(list) = root.take(name) else { return Vec::new() };
     let DeValue::Array(list) = list.get_ref() else {
         let message = format!("`{name}` must be a list of tables");
-        root.push(Problem::new(ProblemCode::WrongType, list.span(), message).hint(format!("write `[[{name}]]` with two brackets")));
+        root.push(
+            Problem::new(ProblemCode::WrongType, list.span(), message)
+                .hint(format!("write `[[{name}]]` with two brackets")),
+        );
         return Vec::new();
     };
     let mut out = Vec::new();
     for (at, entry) in list.iter().enumerate() {
         if at == ENTRIES_MAX {
             let message = format!("more than {ENTRIES_MAX} entries of `[[{name}]]`");
-            root.push(Problem::new(ProblemCode::TooMany, entry.span(), message).hint("declare fewer, or split the charter by ward"));
+            root.push(
+                Problem::new(ProblemCode::TooMany, entry.span(), message)
+                    .hint("declare fewer, or split the charter by ward"),
+            );
             break;
         }
         match entry_of(root, name, entry, decode) {
@@ -121,7 +130,10 @@ fn entry_of<T>(
 ) -> Result<T, Option<String>> {
     let DeValue::Table(table) = entry.get_ref() else {
         let message = format!("an entry of `{section}` must be a table");
-        root.push(Problem::new(ProblemCode::WrongType, entry.span(), message).hint(format!("write `[[{section}]]` and its keys below")));
+        root.push(
+            Problem::new(ProblemCode::WrongType, entry.span(), message)
+                .hint(format!("write `[[{section}]]` and its keys below")),
+        );
         return Err(None);
     };
     let id = table.get("id").and_then(|id| id.get_ref().as_str()).map(str::to_owned);

@@ -141,20 +141,36 @@ fn compare(speech: &Speech, old: &Thing, new: &Thing, changes: &mut Vec<Change>)
             let mut all: Vec<(&str, Arg<'_>)> = vec![("what", (&new.title).into()), ("field", (&name).into())];
             all.extend(arguments.iter().map(|(key, value)| (*key, Arg::from(*value))));
             let text = speech.say(key, &all);
-            changes.push(Change { concern: new.concern, effect, section: new.section, id: new.id.clone(), field: Some(field.key), text });
+            changes.push(Change {
+                concern: new.concern,
+                effect,
+                section: new.section,
+                id: new.id.clone(),
+                field: Some(field.key),
+                text,
+            });
         };
         match (&before.value, &field.value) {
-            (Value::One { shown: was, weight: weighed }, Value::One { shown: is, weight }) if was != is => {
+            (
+                Value::One { shown: was, compared: old, weight: weighed },
+                Value::One { shown: is, compared: new, weight },
+            ) if old != new => {
                 let absent = speech.word("absent");
                 let effect = match (weighed, weight) {
                     (Some(before), Some(after)) if after > before => Effect::More,
                     (Some(before), Some(after)) if after < before => Effect::Less,
                     _ => Effect::Other,
                 };
-                push("change-value", effect, &[("old", was.as_deref().unwrap_or(&absent)), ("new", is.as_deref().unwrap_or(&absent))]);
+                push(
+                    "change-value",
+                    effect,
+                    &[("old", was.as_deref().unwrap_or(&absent)), ("new", is.as_deref().unwrap_or(&absent))],
+                );
             }
             (Value::Set { items: was, .. }, Value::Set { items: is, grows }) => {
-                let missing = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join(", ");
+                let missing = |a: &BTreeSet<String>, b: &BTreeSet<String>| {
+                    a.difference(b).cloned().collect::<Vec<_>>().join(", ")
+                };
                 let (gained, lost) = (missing(is, was), missing(was, is));
                 if !gained.is_empty() {
                     push("change-set-more", *grows, &[("list", &gained)]);
@@ -191,9 +207,15 @@ impl Diff {
             return out + &speech.word("diff-same") + "\n";
         }
         let count = |effect| self.changes.iter().filter(|change| change.effect == effect).count().to_string();
-        let (all, more, less, other) = (self.changes.len().to_string(), count(Effect::More), count(Effect::Less), count(Effect::Other));
-        let arguments =
-            [("n", self.changes.len().into()), ("count", (&all).into()), ("more", (&more).into()), ("less", (&less).into()), ("other", (&other).into())];
+        let (all, more, less, other) =
+            (self.changes.len().to_string(), count(Effect::More), count(Effect::Less), count(Effect::Other));
+        let arguments = [
+            ("n", self.changes.len().into()),
+            ("count", (&all).into()),
+            ("more", (&more).into()),
+            ("less", (&less).into()),
+            ("other", (&other).into()),
+        ];
         out += &speech.say("diff-count", &arguments);
         out.push('\n');
         for concern in Concern::ALL {

@@ -3,11 +3,13 @@
 //! Generated from the checked charter alone, so it cannot say anything else than what is enforced. Every legal sentence names its source,
 //! and every section that is empty says that nothing is allowed there.
 
+use crate::At;
 use crate::check::Checked;
 use crate::law::LegalGround;
-use crate::schema::{Alarm, Contact, Data, DeviceModel, Gate, Purpose, Retention, RetentionStart, Role, Scope, UpdatePath};
+use crate::schema::{
+    Alarm, Contact, Data, DeviceModel, Gate, Purpose, Retention, RetentionStart, Role, Scope, UpdatePath,
+};
 use crate::speech::{Lang, Speech, list};
-use crate::At;
 
 mod network;
 
@@ -68,6 +70,7 @@ impl Page<'_> {
             s.say("fingerprint", &[("fingerprint", self.checked.fingerprint().into())]),
             String::new(),
             s.word("promise"),
+            s.word("enforced"),
             s.word("disclaimer"),
         ];
         let heading_at = lines.len();
@@ -85,7 +88,13 @@ impl Page<'_> {
         let count = s.count(beds as u64);
         lines.push(s.say(
             "ward",
-            &[("name", ward.name.as_str().into()), ("n", beds.into()), ("count", (&count).into()), ("first", (&first).into()), ("last", (&last).into())],
+            &[
+                ("name", ward.name.as_str().into()),
+                ("n", beds.into()),
+                ("count", (&count).into()),
+                ("first", (&first).into()),
+                ("last", (&last).into()),
+            ],
         ));
         for (at, line) in lines.iter().enumerate() {
             if at == heading_at {
@@ -171,10 +180,14 @@ impl Page<'_> {
         if let Some(period) = &data.period {
             lines.push(s.say("data-period", &[("period", (&s.period(**period)).into())]));
         }
-        if let Some(class) = self.checked.charter().entries.retention.iter().find(|class| *class.id == *data.retention) {
+        if let Some(class) = self.checked.charter().entries.retention.iter().find(|class| *class.id == *data.retention)
+        {
             let start = self.start(class);
             let period = s.period(*class.period);
-            lines.push(s.say("data-kept", &[("period", (&period).into()), ("start", (&start).into()), ("class", class.id.as_str().into())]));
+            lines.push(s.say(
+                "data-kept",
+                &[("period", (&period).into()), ("start", (&start).into()), ("class", class.id.as_str().into())],
+            ));
         }
         lines.push(s.word(if *data.needs_patient { "data-patient" } else { "data-no-patient" }));
         lines
@@ -219,13 +232,20 @@ impl Page<'_> {
     fn role(&self, role: &Role) -> Vec<String> {
         let s = &self.speech;
         let may = s.words("permission", role.permissions.iter().map(|permission| permission.as_str()));
-        let mut lines = vec![if role.permissions.is_empty() { s.word("role-may-nothing") } else { s.say("role-may", &[("list", (&may).into())]) }];
+        let mut lines = vec![if role.permissions.is_empty() {
+            s.word("role-may-nothing")
+        } else {
+            s.say("role-may", &[("list", (&may).into())])
+        }];
         lines.push(self.scope(&role.data, "role-data", "role-data-all", "role-data-none"));
         lines.push(match &role.training {
             Some(training) => {
                 let months = usize::from(training.months);
                 let count = months.to_string();
-                s.say("role-training", &[("text", s.text(&training.text).into()), ("n", months.into()), ("count", (&count).into())])
+                s.say(
+                    "role-training",
+                    &[("text", s.text(&training.text).into()), ("n", months.into()), ("count", (&count).into())],
+                )
             }
             None => s.word("role-no-training"),
         });
@@ -245,7 +265,12 @@ impl Page<'_> {
             let kind = s.word(&format!("device-{}", model.kind.as_str()));
             let title = s.say(
                 "model-title",
-                &[("name", model.name.as_str().into()), ("maker", model.maker.as_str().into()), ("id", model.id.as_str().into()), ("kind", (&kind).into())],
+                &[
+                    ("name", model.name.as_str().into()),
+                    ("maker", model.maker.as_str().into()),
+                    ("id", model.id.as_str().into()),
+                    ("kind", (&kind).into()),
+                ],
             );
             self.item(&title);
             for line in self.model(model) {
@@ -264,7 +289,10 @@ impl Page<'_> {
                 Some(rate) => {
                     let name = s.name(self.checked.data(&send.data).and_then(|data| data.code.info()));
                     let rate = s.rate(**rate);
-                    s.say("model-slower", &[("name", name.into()), ("id", send.data.as_str().into()), ("rate", (&rate).into())])
+                    s.say(
+                        "model-slower",
+                        &[("name", name.into()), ("id", send.data.as_str().into()), ("rate", (&rate).into())],
+                    )
                 }
                 None => self.data_name(&send.data),
             })
@@ -274,7 +302,8 @@ impl Page<'_> {
         } else {
             s.say("model-sends", &[("list", (&names.join(", ")).into())])
         });
-        let (messages, bytes) = (s.count(u64::from(*model.messages_per_second_max)), s.count(u64::from(*model.payload_bytes_max)));
+        let (messages, bytes) =
+            (s.count(u64::from(*model.messages_per_second_max)), s.count(u64::from(*model.payload_bytes_max)));
         lines.push(s.say("model-limits", &[("messages", (&messages).into()), ("bytes", (&bytes).into())]));
         lines.push(firmware(s, model));
         let attestation = model.attestation.as_ref().map_or("none", |attestation| attestation.as_str());
@@ -297,13 +326,23 @@ impl Page<'_> {
                 let covers = s.words("covers", class.covers.iter().map(|covers| covers.as_str()));
                 lines.push(s.say(
                     "retention-line",
-                    &[("covers", (&covers).into()), ("period", (&period).into()), ("start", (&start).into()), ("basis", basis.into())],
+                    &[
+                        ("covers", (&covers).into()),
+                        ("period", (&period).into()),
+                        ("start", (&start).into()),
+                        ("basis", basis.into()),
+                    ],
                 ));
             }
             if *class.start == RetentionStart::Measurement {
                 lines.push(s.say(
                     "retention-data",
-                    &[("class", class.id.as_str().into()), ("period", (&period).into()), ("start", (&start).into()), ("basis", basis.into())],
+                    &[
+                        ("class", class.id.as_str().into()),
+                        ("period", (&period).into()),
+                        ("start", (&start).into()),
+                        ("basis", basis.into()),
+                    ],
                 ));
             }
         }
@@ -330,7 +369,8 @@ impl Page<'_> {
         let limit = |key: &str, limit: &Option<At<obhut_model::Decimal>>| {
             limit.as_ref().map(|limit| s.say(key, &[("limit", (&s.quantity(**limit, info)).into())]))
         };
-        let limits: Vec<String> = limit("alarm-below", &alarm.below).into_iter().chain(limit("alarm-above", &alarm.above)).collect();
+        let limits: Vec<String> =
+            limit("alarm-below", &alarm.below).into_iter().chain(limit("alarm-above", &alarm.above)).collect();
         let delay = match alarm.delay.seconds() {
             0 => String::new(),
             seconds => s.say("alarm-delay", &[("seconds", (&s.count(seconds)).into())]),
@@ -375,9 +415,15 @@ impl Page<'_> {
             let target = |key: &str, value: &Option<At<obhut_model::Decimal>>| {
                 value.as_ref().map(|value| s.say(key, &[("value", (&format!("{}{unit}", s.decimal(**value))).into())]))
             };
-            let targets: Vec<String> = target("gate-at-least", &kpi.at_least).into_iter().chain(target("gate-at-most", &kpi.at_most)).collect();
+            let targets: Vec<String> = target("gate-at-least", &kpi.at_least)
+                .into_iter()
+                .chain(target("gate-at-most", &kpi.at_most))
+                .collect();
             let (over, target) = (s.period(*kpi.over), targets.join(", "));
-            lines.push(s.say("gate-kpi", &[("text", s.text(&kpi.text).into()), ("target", (&target).into()), ("over", (&over).into())]));
+            lines.push(s.say(
+                "gate-kpi",
+                &[("text", s.text(&kpi.text).into()), ("target", (&target).into()), ("over", (&over).into())],
+            ));
         }
         if !gate.evidence.is_empty() {
             lines.push(s.say("gate-evidence", &[("list", (&list(&gate.evidence, "; ")).into())]));
@@ -390,7 +436,8 @@ impl Page<'_> {
 
 fn contact(s: &Speech, role: &str, contact: &Contact) -> String {
     let role = s.word(role);
-    let mut arguments = vec![("role", (&role).into()), ("name", (&contact.name).into()), ("email", (&contact.email).into())];
+    let mut arguments =
+        vec![("role", (&role).into()), ("name", (&contact.name).into()), ("email", (&contact.email).into())];
     match &contact.phone {
         Some(phone) => {
             arguments.push(("phone", phone.into()));
@@ -404,7 +451,11 @@ fn firmware(s: &Speech, model: &DeviceModel) -> String {
     let Some(firmware) = &model.firmware else { return s.word("model-firmware-none") };
     let mut sentences = vec![s.word(&format!("model-firmware-{}", firmware.update.as_str()))];
     if firmware.update != UpdatePath::Never {
-        sentences.push(s.word(if firmware.while_in_use { "model-firmware-in-use" } else { "model-firmware-not-in-use" }));
+        sentences.push(s.word(if firmware.while_in_use {
+            "model-firmware-in-use"
+        } else {
+            "model-firmware-not-in-use"
+        }));
     }
     if let Some(version) = &firmware.minimum {
         sentences.push(s.say("model-firmware-minimum", &[("version", version.into())]));

@@ -35,7 +35,16 @@ pub struct Problem {
 impl Problem {
     /// A problem at `span`; line and column are filled in when the list is complete.
     pub(crate) fn new(code: ProblemCode, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), label: String::new(), hint: String::new(), span, related: None, line: 1, column: 1 }
+        Self {
+            code,
+            message: message.into(),
+            label: String::new(),
+            hint: String::new(),
+            span,
+            related: None,
+            line: 1,
+            column: 1,
+        }
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
@@ -77,7 +86,9 @@ impl Problems {
             problem.related = problem.related.take().map(|(span, label)| (clamp(text, span), label));
             (problem.line, problem.column) = places.at(text, problem.span.start);
         }
-        list.sort_by(|a, b| (a.span.start, a.code.as_str(), &a.message).cmp(&(b.span.start, b.code.as_str(), &b.message)));
+        list.sort_by(|a, b| {
+            (a.span.start, a.code.as_str(), &a.message).cmp(&(b.span.start, b.code.as_str(), &b.message))
+        });
         list.dedup();
         let left_out = list.len().saturating_sub(crate::limits::PROBLEMS_MAX);
         list.truncate(crate::limits::PROBLEMS_MAX);
@@ -122,7 +133,10 @@ impl Problems {
             count => format!(" (and {} more)", count - 1),
         };
         let severity = first.severity().as_str();
-        format!("{}:{}:{}: {severity}[{}]: {}{more}", self.file_name, first.line, first.column, first.code, first.message)
+        format!(
+            "{}:{}:{}: {severity}[{}]: {}{more}",
+            self.file_name, first.line, first.column, first.code, first.message
+        )
     }
 
     /// Every problem with its marked place and how to mend it, and a last line that counts. `colour` adds terminal escapes.
@@ -205,7 +219,11 @@ struct Lines(Vec<usize>);
 
 impl Lines {
     fn of(text: &str) -> Self {
-        Self(std::iter::once(0).chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1)).collect())
+        Self(
+            std::iter::once(0)
+                .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1))
+                .collect(),
+        )
     }
 
     fn at(&self, text: &str, offset: usize) -> (usize, usize) {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 mod words;
 pub use words::{
-    Approver, Attestation, ContractKind, Covers, DeviceKind, Direction, InterfaceKind, Permission, Priority, Protocol, Regime,
-    RetentionStart, Stage, UpdatePath, Word,
+    Approver, Attestation, ContractKind, Covers, DeviceKind, Direction, InterfaceKind, Permission, Priority, Protocol,
+    Regime, RetentionStart, Stage, UpdatePath, Word,
 };
 
 /// A whole charter. [`Charter::parse`] is the only way to get one.
@@ -110,7 +110,7 @@ pub struct Controller {
     pub dpo: At<Contact>,
     /// Information-security officer.
     pub security_officer: At<Contact>,
-    /// Medical-device safety officer (§ 6 MPBetreibV).
+    /// Medical-device safety officer (MPBetreibV).
     pub device_safety_officer: At<Contact>,
 }
 

@@ -3,7 +3,7 @@
 //! INVARIANT: a message that is missing shows as its key, never as silence; the tests say every message in both languages.
 
 use crate::schema::Text;
-use crate::{At, Period, PeriodUnit, Rate, RateUnit};
+use crate::{At, Date, Period, PeriodUnit, Rate, RateUnit};
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
 use obhut_model::{CodeInfo, Decimal};
 
@@ -84,7 +84,9 @@ impl Speech {
 
     /// The message `key`; the key itself if there is none.
     pub(crate) fn say(&self, key: &str, arguments: &[(&str, Arg<'_>)]) -> String {
-        let Some(pattern) = self.bundle.get_message(key).and_then(|message| message.value()) else { return format!("⟨{key}⟩") };
+        let Some(pattern) = self.bundle.get_message(key).and_then(|message| message.value()) else {
+            return format!("⟨{key}⟩");
+        };
         let arguments: FluentArgs<'_> = arguments
             .iter()
             .map(|(name, value)| {
@@ -135,7 +137,7 @@ impl Speech {
         };
         let mut out = String::new();
         for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at) % 3 == 0 {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
                 out.push(group);
             }
             out.push(digit);
@@ -185,6 +187,14 @@ impl Speech {
         words.map(|word| self.word(&format!("{prefix}-{word}"))).collect::<Vec<_>>().join(", ")
     }
 
+    /// A day as this language writes it.
+    pub(crate) fn date(&self, date: Date) -> String {
+        match self.lang {
+            Lang::De => format!("{:02}.{:02}.{}", date.day(), date.month(), date.year()),
+            Lang::En => date.to_string(),
+        }
+    }
+
     pub(crate) fn yes_no(&self, yes: bool) -> String {
         self.word(if yes { "yes" } else { "no" })
     }
@@ -228,7 +238,8 @@ mod tests {
     #[test]
     fn every_word_of_the_schema_can_be_said() {
         use crate::schema::{
-            Approver, ContractKind, Covers, DeviceKind, Direction, InterfaceKind, Permission, Priority, Regime, RetentionStart, Stage, Word,
+            Approver, ContractKind, Covers, DeviceKind, Direction, InterfaceKind, Permission, Priority, Regime,
+            RetentionStart, Stage, Word,
         };
         fn words<T: Word>() -> Vec<&'static str> {
             T::ALL.iter().map(|(word, _)| *word).collect()
@@ -258,7 +269,10 @@ mod tests {
         let (de, en) = (Speech::new(Lang::De), Speech::new(Lang::En));
         let tenth: Decimal = "0.1".parse().unwrap();
         assert_eq!((de.decimal(tenth), en.decimal(tenth)), ("0,1".to_owned(), "0.1".to_owned()));
-        assert_eq!((de.count(65_536), en.count(1_234_567), en.count(123)), ("65.536".to_owned(), "1,234,567".to_owned(), "123".to_owned()));
+        assert_eq!(
+            (de.count(65_536), en.count(1_234_567), en.count(123)),
+            ("65.536".to_owned(), "1,234,567".to_owned(), "123".to_owned())
+        );
         assert_eq!(de.rate("1/s".parse().unwrap()), "ein Wert je Sekunde");
         assert_eq!(en.rate("62.5 Hz".parse().unwrap()), "62.5 values a second");
         assert_eq!(de.period("72 h".parse().unwrap()), "72 Stunden");

@@ -8,7 +8,14 @@ pub(super) fn check(check: &mut Check<'_>) {
         if let Some(other) = check.entries.zones.iter().take(at).find(|other| *other.vlan == *zone.vlan) {
             let message = format!("zones `{}` and `{}` share VLAN {}", *other.id, *zone.id, *zone.vlan);
             let hint = "two zones in one VLAN are one zone: no rule stands between them";
-            check.found_with(VlanShared, zone.vlan.span(), message, "same VLAN", hint, (other.vlan.span(), "first here"));
+            check.found_with(
+                VlanShared,
+                zone.vlan.span(),
+                message,
+                "same VLAN",
+                hint,
+                (other.vlan.span(), "first here"),
+            );
         }
     }
     for (at, flow) in check.entries.flows.iter().enumerate() {
@@ -19,7 +26,10 @@ pub(super) fn check(check: &mut Check<'_>) {
             check.found(FlowWithinZone, flow.to.span(), message, "the same zone", hint);
         }
         let same = |other: &&crate::schema::Flow| {
-            *other.from == *flow.from && *other.to == *flow.to && *other.port == *flow.port && *other.protocol == *flow.protocol
+            *other.from == *flow.from
+                && *other.to == *flow.to
+                && *other.port == *flow.port
+                && *other.protocol == *flow.protocol
         };
         if let Some(other) = check.entries.flows.iter().take(at).find(same) {
             let message = format!("flows `{}` and `{}` open the same connection", *other.id, *flow.id);

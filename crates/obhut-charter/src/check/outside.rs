@@ -11,7 +11,10 @@ pub(super) fn check(check: &mut Check<'_>) {
     for recipient in &check.entries.recipients {
         papers(check, recipient);
         if !EEA.contains(&recipient.country.as_str()) && recipient.guarantee.is_none() {
-            let message = format!("recipient `{}` is in the third country {}, without a guarantee", *recipient.id, *recipient.country);
+            let message = format!(
+                "recipient `{}` is in the third country {}, without a guarantee",
+                *recipient.id, *recipient.country
+            );
             let hint = "add `guarantee = \"…\"` with the adequacy decision or the clauses as a lawyer cites them (Art. 45, 46 GDPR), or remove it";
             check.found(ThirdCountryWithoutGuarantee, recipient.country.span(), message, "outside the EEA", hint);
         }
@@ -21,7 +24,13 @@ pub(super) fn check(check: &mut Check<'_>) {
         check.expiry(AssessmentNotValid, interface.assessment.span(), &what, interface.assessment.expiry);
         if interface.assessment.signed_on > check.today {
             let message = format!("{what} is signed on {}, which is still to come", interface.assessment.signed_on);
-            check.found(AssessmentNotValid, interface.assessment.span(), message, "not signed yet", "write the day it was signed");
+            check.found(
+                AssessmentNotValid,
+                interface.assessment.span(),
+                message,
+                "not signed yet",
+                "write the day it was signed",
+            );
         }
     }
 }

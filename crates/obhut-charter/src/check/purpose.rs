@@ -4,8 +4,8 @@ use super::Check;
 use crate::At;
 use crate::law::{LegalGround, Needs};
 use crate::problem::ProblemCode::{
-    ConsentContradiction, GroundOfOtherKind, GroundWithoutLaw, GroundWithoutSecrecy, PurposeUnused, PurposeWithoutBasis,
-    PurposeWithoutException, RegimeUnverified, WardWithoutBeds,
+    ConsentContradiction, GroundOfOtherKind, GroundWithoutLaw, GroundWithoutSecrecy, PurposeUnused,
+    PurposeWithoutBasis, PurposeWithoutException, RegimeUnverified, WardWithoutBeds,
 };
 use crate::schema::{Purpose, Regime};
 
@@ -15,7 +15,10 @@ pub(super) fn check(check: &mut Check<'_>) {
         check.found(WardWithoutBeds, ward.id.span(), format!("ward `{}` has no beds", *ward.id), "no beds", hint);
     }
     if let Some(controller) = check.draft.controller.as_ref().filter(|controller| *controller.regime != Regime::Gdpr) {
-        let message = format!("the articles of `{}` known here have not been compared with the promulgated text", controller.regime.as_str());
+        let message = format!(
+            "the articles of `{}` known here have not been compared with the promulgated text",
+            controller.regime.as_str()
+        );
         let hint = "let the data-protection officer compare every ground of this charter with the law before it comes in force";
         check.found(RegimeUnverified, controller.regime.span(), message, "check the grounds", hint);
     }
@@ -30,7 +33,10 @@ pub(super) fn check(check: &mut Check<'_>) {
 fn grounds(check: &mut Check<'_>, purpose: &Purpose) {
     if purpose.basis.is_empty() {
         let message = format!("purpose `{}` has no legal basis", *purpose.id);
-        let hint = format!("add `basis = [\"{}\"]` or another ground: without one nothing may be processed", example(check.regime(), false));
+        let hint = format!(
+            "add `basis = [\"{}\"]` or another ground: without one nothing may be processed",
+            example(check.regime(), false)
+        );
         check.found(PurposeWithoutBasis, purpose.id.span(), message, "processing without a ground", hint);
     }
     if *purpose.health_data && purpose.exception.is_empty() {
@@ -42,14 +48,22 @@ fn grounds(check: &mut Check<'_>, purpose: &Purpose) {
         check.found(PurposeWithoutException, purpose.id.span(), message, "health data are forbidden by default", hint);
     }
     let Some(regime) = check.regime() else { return };
-    for (ground, exception) in purpose.basis.iter().map(|g| (g, false)).chain(purpose.exception.iter().map(|g| (g, true))) {
+    for (ground, exception) in
+        purpose.basis.iter().map(|g| (g, false)).chain(purpose.exception.iter().map(|g| (g, true)))
+    {
         if ground.regime == regime && ground.exception == exception {
             continue;
         }
         let wants = if exception { "an exception" } else { "a basis" };
         let message = format!("`{}` is not {wants} under `{}`", ground.written, regime.as_str());
         let known: Vec<&str> = LegalGround::of(regime, exception).map(|ground| ground.written).collect();
-        check.found(GroundOfOtherKind, ground.span(), message, "another law, or the other list", format!("possible: {}", known.join(", ")));
+        check.found(
+            GroundOfOtherKind,
+            ground.span(),
+            message,
+            "another law, or the other list",
+            format!("possible: {}", known.join(", ")),
+        );
     }
 }
 
@@ -69,20 +83,19 @@ fn all_grounds(purpose: &Purpose) -> impl Iterator<Item = &At<&'static LegalGrou
 }
 
 fn needs(check: &mut Check<'_>, purpose: &Purpose) {
-    for ground in all_grounds(purpose) {
-        match ground.needs {
-            Needs::Law if purpose.law.is_empty() => {
-                let message = format!("purpose `{}` leans on {}, which needs a law that lays it down, and names none", *purpose.id, ground.cite_en);
-                let hint = "add `law = [\"§ 630f BGB\"]` with the provisions as a lawyer cites them (Art. 6(3) GDPR)";
-                check.found(GroundWithoutLaw, ground.span(), message, "by which law?", hint);
-            }
-            Needs::Secrecy if purpose.secrecy.is_none() => {
-                let message = format!("purpose `{}` leans on {} without a duty of secrecy", *purpose.id, ground.cite_en);
-                let hint = "add `secrecy = \"§ 203 StGB\"`: only persons bound to secrecy may process (Art. 9(3) GDPR)";
-                check.found(GroundWithoutSecrecy, ground.span(), message, "who keeps the secret?", hint);
-            }
-            Needs::Nothing | Needs::Consent | Needs::Law | Needs::Secrecy => {}
-        }
+    let needing = |needs| all_grounds(purpose).find(|ground| ground.needs == needs);
+    if let Some(ground) = needing(Needs::Law).filter(|_| purpose.law.is_empty()) {
+        let message = format!(
+            "purpose `{}` leans on {}, which needs a law that lays it down, and names none",
+            *purpose.id, ground.cite_en
+        );
+        let hint = "add `law = [\"§ 630f BGB\"]` with the provisions as a lawyer cites them (Art. 6(3) GDPR)";
+        check.found(GroundWithoutLaw, ground.span(), message, "by which law?", hint);
+    }
+    if let Some(ground) = needing(Needs::Secrecy).filter(|_| purpose.secrecy.is_none()) {
+        let message = format!("purpose `{}` leans on {} without a duty of secrecy", *purpose.id, ground.cite_en);
+        let hint = "add `secrecy = \"§ 203 StGB\"`: only persons bound to secrecy may process (Art. 9(3) GDPR)";
+        check.found(GroundWithoutSecrecy, ground.span(), message, "who keeps the secret?", hint);
     }
 }
 
@@ -96,7 +109,8 @@ fn consent(check: &mut Check<'_>, purpose: &Purpose) {
         }
         (None, true) => {
             let message = format!("purpose `{}` asks for consent but rests on grounds that need none", *purpose.id);
-            let hint = "remove `needs_consent`, or rest it on consent: a consent that changes nothing misleads the patient";
+            let hint =
+                "remove `needs_consent`, or rest it on consent: a consent that changes nothing misleads the patient";
             check.found(ConsentContradiction, purpose.needs_consent.span(), message, "consent without effect", hint);
         }
         (Some(_), true) | (None, false) => {}

@@ -12,13 +12,16 @@ use std::ops::Range;
 pub(super) fn check(check: &mut Check<'_>) {
     duplicates(check);
     let e = check.entries;
-    let known = |section: &'static str, ids: Vec<&At<Id>>| Known { section, ids: ids.iter().map(|id| id.as_str().to_owned()).collect() };
-    let purposes = known("purpose", e.purposes.iter().map(|x| &x.id).collect());
-    let data = known("data", e.data.iter().map(|x| &x.id).collect());
-    let zones = known("zone", e.zones.iter().map(|x| &x.id).collect());
-    let classes = known("retention", e.retention.iter().map(|x| &x.id).collect());
-    let recipients = known("recipient", e.recipients.iter().map(|x| &x.id).collect());
-    let kpis = known("kpi", e.kpis.iter().map(|x| &x.id).collect());
+    let known = |section: &'static str, word: &'static str, ids: Vec<&At<Id>>| {
+        let ids = ids.iter().map(|id| id.as_str().to_owned()).collect();
+        Known { section, word, ids }
+    };
+    let purposes = known("purpose", "purpose", e.purposes.iter().map(|x| &x.id).collect());
+    let data = known("data", "data entry", e.data.iter().map(|x| &x.id).collect());
+    let zones = known("zone", "zone", e.zones.iter().map(|x| &x.id).collect());
+    let classes = known("retention", "retention class", e.retention.iter().map(|x| &x.id).collect());
+    let recipients = known("recipient", "recipient", e.recipients.iter().map(|x| &x.id).collect());
+    let kpis = known("kpi", "figure (`[[kpi]]`)", e.kpis.iter().map(|x| &x.id).collect());
     for x in &e.data {
         purposes.refer(check, &x.purpose);
         classes.refer(check, &x.retention);
@@ -55,6 +58,8 @@ pub(super) fn check(check: &mut Check<'_>) {
 
 struct Known {
     section: &'static str,
+    /// The section as a sentence names it.
+    word: &'static str,
     ids: Vec<String>,
 }
 
@@ -66,10 +71,12 @@ impl Known {
         }
         let words: Vec<&str> = self.ids.iter().map(String::as_str).collect();
         let hint = match crate::decode::nearest(name, &words) {
-            Some(near) => format!("did you mean `{near}`? Otherwise declare `[[{}]]` with `id = \"{name}\"`", self.section),
+            Some(near) => {
+                format!("did you mean `{near}`? Otherwise declare `[[{}]]` with `id = \"{name}\"`", self.section)
+            }
             None => format!("declare `[[{}]]` with `id = \"{name}\"`, or refer to one that is declared", self.section),
         };
-        let message = format!("no {} is called `{name}`", self.section);
+        let message = format!("no {} is called `{name}`", self.word);
         check.found(DanglingReference, id.span(), message, "declared nowhere", hint);
     }
 
@@ -80,10 +87,12 @@ impl Known {
     }
 }
 
+/// Names and where they stand.
+type Names = Vec<(String, Range<usize>)>;
+
 fn duplicates(check: &mut Check<'_>) {
     let e = check.entries;
-    let twice = |names: Vec<(String, Range<usize>)>| doubles(names);
-    let mut all: Vec<(&str, Vec<(String, Range<usize>)>)> = Vec::new();
+    let mut all: Vec<(&str, Names)> = Vec::new();
     macro_rules! names {
         ($($section:literal $list:expr;)*) => { $(all.push(($section, $list.iter().map(|x| (x.id.to_string(), x.id.span())).collect()));)* };
     }
@@ -96,9 +105,16 @@ fn duplicates(check: &mut Check<'_>) {
         all.push(("bed label", ward.beds.iter().map(|bed| (bed.label.to_string(), bed.label.span())).collect()));
     }
     for (what, names) in all {
-        for (name, span, first) in twice(names) {
+        for (name, span, first) in doubles(names) {
             let message = format!("the {what} `{}` is declared twice", crate::problem::shown(&name));
-            check.found_with(DuplicateId, span, message, "again here", "give one of them another name, or remove it", (first, "first here"));
+            check.found_with(
+                DuplicateId,
+                span,
+                message,
+                "again here",
+                "give one of them another name, or remove it",
+                (first, "first here"),
+            );
         }
     }
 }
@@ -117,7 +133,10 @@ fn doubles<T: Hash + Eq + Clone>(items: Vec<(T, Range<usize>)>) -> Vec<(T, Range
 }
 
 fn repeated(check: &mut Check<'_>) {
-    fn list<T: Hash + Eq + Clone>(items: &[At<T>], name: impl Fn(&T) -> String) -> Vec<(String, Range<usize>, Range<usize>)> {
+    fn list<T: Hash + Eq + Clone>(
+        items: &[At<T>],
+        name: impl Fn(&T) -> String,
+    ) -> Vec<(String, Range<usize>, Range<usize>)> {
         let items = items.iter().map(|item| ((**item).clone(), item.span())).collect();
         doubles(items).into_iter().map(|(item, again, first)| (name(&item), again, first)).collect()
     }
@@ -146,7 +165,8 @@ fn repeated(check: &mut Check<'_>) {
         found.extend(list(&x.approvers, |approver| approver.as_str().to_owned()));
     }
     for x in &e.purposes {
-        let grounds = x.basis.iter().chain(&x.exception).map(|ground| (ground.written.to_owned(), ground.span())).collect();
+        let grounds =
+            x.basis.iter().chain(&x.exception).map(|ground| (ground.written.to_owned(), ground.span())).collect();
         found.extend(doubles(grounds));
     }
     e.retention.iter().for_each(|x| found.extend(list(&x.covers, |covers| covers.as_str().to_owned())));

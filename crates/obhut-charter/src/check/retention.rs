@@ -3,8 +3,8 @@
 use super::Check;
 use crate::law::PERIOD_MINIMA;
 use crate::problem::ProblemCode::{
-    RawKeptTooLong, RawOutlivesNumerics, RetentionBelowComingLaw, RetentionBelowLaw, RetentionCoveredTwice, RetentionNotFromMeasurement,
-    RetentionUnused, RetentionZero,
+    RawKeptTooLong, RawOutlivesNumerics, RetentionBelowComingLaw, RetentionBelowLaw, RetentionCoveredTwice,
+    RetentionNotFromMeasurement, RetentionUnused, RetentionZero,
 };
 use crate::schema::{Covers, Data, Retention, RetentionStart};
 use obhut_model::Kind;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 pub(super) fn check(check: &mut Check<'_>) {
-    let mut covered: HashMap<Covers, Range<usize>> = HashMap::new();
+    let mut covered: HashMap<Covers, (&Retention, Range<usize>)> = HashMap::new();
     for class in &check.entries.retention {
         if class.period.seconds() == 0 {
             let message = format!("retention class `{}` keeps nothing", *class.id);
@@ -21,10 +21,19 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
         minimum(check, class);
         for covers in &class.covers {
-            if let Some(first) = covered.insert(**covers, covers.span()) {
+            let first = covered.insert(**covers, (class, covers.span()));
+            // Twice in one class is a repeated item, reported as such.
+            if let Some((_, first)) = first.filter(|(other, _)| !std::ptr::eq(*other, class)) {
                 let message = format!("`{}` is covered by two retention classes", covers.as_str());
                 let hint = "one kind of record has one class (DIN 66398): keep it in one of them";
-                check.found_with(RetentionCoveredTwice, covers.span(), message, "again here", hint, (first, "first here"));
+                check.found_with(
+                    RetentionCoveredTwice,
+                    covers.span(),
+                    message,
+                    "again here",
+                    hint,
+                    (first, "first here"),
+                );
             }
         }
         if class.covers.is_empty() && !check.entries.data.iter().any(|data| *data.retention == *class.id) {
@@ -45,7 +54,13 @@ fn minimum(check: &mut Check<'_>, class: &Retention) {
         if *class.period >= minimum.period {
             continue;
         }
-        let message = format!("retention class `{}` keeps `{}` for {}, below {}", *class.id, minimum.covers.as_str(), *class.period, minimum.source);
+        let message = format!(
+            "retention class `{}` keeps `{}` for {}, below {}",
+            *class.id,
+            minimum.covers.as_str(),
+            *class.period,
+            minimum.source
+        );
         let hint = format!("write `period = \"{}\"` or longer", minimum.period);
         let code = if minimum.in_force(check.today) { RetentionBelowLaw } else { RetentionBelowComingLaw };
         check.found(code, class.period.span(), message, "too short", hint);
@@ -54,10 +69,22 @@ fn minimum(check: &mut Check<'_>, class: &Retention) {
 
 fn of_data(check: &mut Check<'_>, data: &Data, class: &Retention) {
     if *class.start != RetentionStart::Measurement {
-        let message = format!("data `{}` are measured values, but retention class `{}` begins at `{}`", *data.id, *class.id, class.start.as_str());
+        let message = format!(
+            "data `{}` are measured values, but retention class `{}` begins at `{}`",
+            *data.id,
+            *class.id,
+            class.start.as_str()
+        );
         let hint = "values are deleted counting from their measurement; what belongs into the treatment record is charted and kept there";
         let related = (class.start.span(), "begins here");
-        check.found_with(RetentionNotFromMeasurement, data.retention.span(), message, "cannot be counted", hint, related);
+        check.found_with(
+            RetentionNotFromMeasurement,
+            data.retention.span(),
+            message,
+            "cannot be counted",
+            hint,
+            related,
+        );
     }
     if data.code.info().is_none_or(|info| info.kind != Kind::Waveform) {
         return;
@@ -65,14 +92,36 @@ fn of_data(check: &mut Check<'_>, data: &Data, class: &Retention) {
     if let Some(purpose) = check.purpose(&data.purpose) {
         match &purpose.raw_max {
             Some(longest) if *class.period > **longest => {
-                let message = format!("waveform `{}` is kept for {}, longer than the {} its purpose allows", *data.id, *class.period, **longest);
-                let hint = format!("choose a class of {} or less, or raise `raw_max` of purpose `{}` with a reason", **longest, *purpose.id);
-                check.found_with(RawKeptTooLong, data.retention.span(), message, "raw waveform", hint, (longest.span(), "longest allowed"));
+                let message = format!(
+                    "waveform `{}` is kept for {}, longer than the {} its purpose allows",
+                    *data.id, *class.period, **longest
+                );
+                let hint = format!(
+                    "choose a class of {} or less, or raise `raw_max` of purpose `{}` with a reason",
+                    **longest, *purpose.id
+                );
+                check.found_with(
+                    RawKeptTooLong,
+                    data.retention.span(),
+                    message,
+                    "raw waveform",
+                    hint,
+                    (longest.span(), "longest allowed"),
+                );
             }
             None => {
-                let message = format!("waveform `{}` is kept for a purpose that does not allow raw waveforms", *data.id);
-                let hint = format!("add `raw_max = \"72 h\"` to purpose `{}`, or do not declare the waveform", *purpose.id);
-                check.found_with(RawKeptTooLong, data.retention.span(), message, "raw waveform", hint, (purpose.id.span(), "no `raw_max`"));
+                let message =
+                    format!("waveform `{}` is kept for a purpose that does not allow raw waveforms", *data.id);
+                let hint =
+                    format!("add `raw_max = \"72 h\"` to purpose `{}`, or do not declare the waveform", *purpose.id);
+                check.found_with(
+                    RawKeptTooLong,
+                    data.retention.span(),
+                    message,
+                    "raw waveform",
+                    hint,
+                    (purpose.id.span(), "no `raw_max`"),
+                );
             }
             Some(_) => {}
         }
@@ -87,9 +136,19 @@ fn outlives(check: &mut Check<'_>, wave: &Data, class: &Retention) {
         .filter_map(|data| check.retention(&data.retention))
         .min_by_key(|class| *class.period);
     if let Some(shortest) = shortest.filter(|shortest| *class.period > *shortest.period) {
-        let message = format!("waveform `{}` is kept for {}, longer than numerics of the same purpose ({})", *wave.id, *class.period, *shortest.period);
+        let message = format!(
+            "waveform `{}` is kept for {}, longer than numerics of the same purpose ({})",
+            *wave.id, *class.period, *shortest.period
+        );
         let hint = "the raw curve says more about a person than the number taken from it: keep it no longer";
         let related = (shortest.period.span(), "numerics");
-        check.found_with(RawOutlivesNumerics, wave.retention.span(), message, "raw outlives the numbers", hint, related);
+        check.found_with(
+            RawOutlivesNumerics,
+            wave.retention.span(),
+            message,
+            "raw outlives the numbers",
+            hint,
+            related,
+        );
     }
 }

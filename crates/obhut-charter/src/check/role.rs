@@ -1,13 +1,19 @@
 //! Roles: what they see is listed, what must not meet does not meet, and strangers do not learn names.
 
 use super::Check;
-use crate::problem::ProblemCode::{ExternalSeesIdentity, RoleDataUnused, RoleWithoutData, RoleWithoutTraining, ToxicPermissions};
+use crate::problem::ProblemCode::{
+    ExternalSeesIdentity, RoleDataUnused, RoleWithoutData, RoleWithoutTraining, ToxicPermissions,
+};
 use crate::schema::{Permission, Role, Scope};
 
 /// Pairs that one role must not hold, and why (separation of duties, SDM building block 51).
 const TOXIC: &[(Permission, Permission, &str)] = &[
     (Permission::BreakGlass, Permission::BreakGlassReview, "nobody reviews their own emergency access"),
-    (Permission::DeviceMaintain, Permission::IdentityView, "who maintains devices does not need to know whose they are"),
+    (
+        Permission::DeviceMaintain,
+        Permission::IdentityView,
+        "who maintains devices does not need to know whose they are",
+    ),
     (Permission::CharterManage, Permission::HistoryView, "who writes the rules does not read the values"),
     (Permission::CharterManage, Permission::Erase, "who writes the rules does not erase"),
     (Permission::LedgerView, Permission::Erase, "who reads the proof does not erase what it is about"),
@@ -18,9 +24,19 @@ pub(super) fn check(check: &mut Check<'_>) {
         data(check, role);
         toxic(check, role);
         if let (Some(recipient), Some(identity)) = (&role.recipient, find(role, Permission::IdentityView)) {
-            let message = format!("role `{}` belongs to recipient `{}` and would see who the patients are", *role.id, **recipient);
+            let message = format!(
+                "role `{}` belongs to recipient `{}` and would see who the patients are",
+                *role.id, **recipient
+            );
             let hint = "remove `identity-view`: people of other firms work on pseudonyms (§ 203 StGB)";
-            check.found_with(ExternalSeesIdentity, identity, message, "names", hint, (recipient.span(), "another firm"));
+            check.found_with(
+                ExternalSeesIdentity,
+                identity,
+                message,
+                "names",
+                hint,
+                (recipient.span(), "another firm"),
+            );
         }
         if role.training.is_none() && role.permissions.iter().any(|permission| permission.reaches_patients()) {
             let message = format!("role `{}` reaches data of patients without training", *role.id);
@@ -45,7 +61,13 @@ fn data(check: &mut Check<'_>, role: &Role) {
         }
         (None, false) => {
             let message = format!("role `{}` lists data but has no permission that shows values", *role.id);
-            check.found(RoleDataUnused, role.data.span(), message, "never shown", "remove `data`, or give the role `live-view` or `history-view`");
+            check.found(
+                RoleDataUnused,
+                role.data.span(),
+                message,
+                "never shown",
+                "remove `data`, or give the role `live-view` or `history-view`",
+            );
         }
         (Some(_), false) | (None, true) => {}
     }

@@ -6,6 +6,7 @@ use crate::limits::{LABEL_CHARS_MAX, PERIOD_YEARS_MAX, TEXT_CHARS_MAX};
 use crate::problem::{ProblemCode, shown};
 use crate::schema::{Id, Text, Word};
 use crate::{Date, Period, Rate};
+use obhut_model::decimal::DecimalError;
 use obhut_model::{Code, Decimal};
 use std::ops::RangeInclusive;
 use toml::de::DeValue;
@@ -21,7 +22,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number",
+        DeValue::Float(_) => "a number with a point",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
@@ -84,7 +85,8 @@ pub(super) fn text(value: Value<'_>) -> Result<Text, Refusal> {
 /// A mail address, checked only for what a slip would break.
 pub(super) fn email(value: Value<'_>) -> Result<String, Refusal> {
     let text = line(value)?;
-    let good = text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) && !text.contains(' ');
+    let good =
+        text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) && !text.contains(' ');
     if good { Ok(text) } else { Err(bad("is not a mail address", "write name@example.org")) }
 }
 
@@ -119,7 +121,10 @@ pub(super) fn word<T: Word>(value: Value<'_>) -> Result<T, Refusal> {
 /// True or false.
 pub(super) fn boolean(value: Value<'_>) -> Result<bool, Refusal> {
     let says = || format!("must be true or false, not {}", kind(value.get_ref()));
-    value.get_ref().as_bool().ok_or_else(|| Refusal::new(ProblemCode::WrongType, says(), "write true or false, without quotes"))
+    value
+        .get_ref()
+        .as_bool()
+        .ok_or_else(|| Refusal::new(ProblemCode::WrongType, says(), "write true or false, without quotes"))
 }
 
 /// A whole number inside `bounds`.
@@ -129,7 +134,8 @@ pub(super) fn integer(bounds: RangeInclusive<i64>) -> impl Fn(Value<'_>) -> Resu
             let says = format!("must be a whole number, not {}", kind(value.get_ref()));
             return Err(Refusal::new(ProblemCode::WrongType, says, "write it without quotes and without a point"));
         };
-        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| bounds.contains(number));
+        let number =
+            i64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| bounds.contains(number));
         number.ok_or_else(|| {
             let hint = format!("it must lie from {} to {}", bounds.start(), bounds.end());
             Refusal::new(ProblemCode::OutOfBounds, format!("is {}, outside its bounds", shown(integer.as_str())), hint)
@@ -141,7 +147,8 @@ pub(super) fn integer(bounds: RangeInclusive<i64>) -> impl Fn(Value<'_>) -> Resu
 pub(super) fn number<T: TryFrom<i64>>(bounds: RangeInclusive<i64>) -> impl Fn(Value<'_>) -> Result<T, Refusal> {
     move |value| {
         let number = integer(bounds.clone())(value)?;
-        T::try_from(number).map_err(|_| Refusal::new(ProblemCode::OutOfBounds, "is outside its bounds", "write a smaller number"))
+        T::try_from(number)
+            .map_err(|_| Refusal::new(ProblemCode::OutOfBounds, "is outside its bounds", "write a smaller number"))
     }
 }
 
@@ -152,9 +159,14 @@ pub(super) fn decimal(value: Value<'_>) -> Result<Decimal, Refusal> {
         DeValue::String(text) => text.as_ref(),
         DeValue::Float(number) => number.as_str(),
         DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-        other => return Err(Refusal::new(ProblemCode::WrongType, format!("must be a number, not {}", kind(other)), HINT)),
+        other => {
+            return Err(Refusal::new(ProblemCode::WrongType, format!("must be a number, not {}", kind(other)), HINT));
+        }
     };
-    text.strip_prefix('+').unwrap_or(text).parse().map_err(|error| bad(format!("is not a decimal number: {error}"), HINT))
+    text.strip_prefix('+').unwrap_or(text).parse().map_err(|error| match error {
+        DecimalError::Syntax => bad(format!("is `{}`, not a decimal number", shown(text)), HINT),
+        DecimalError::Range => bad(format!("is `{}`, beyond what is counted exactly", shown(text)), HINT),
+    })
 }
 
 /// A rate.
@@ -185,7 +197,11 @@ pub(super) fn some_period(value: Value<'_>) -> Result<Period, Refusal> {
 /// A day.
 pub(super) fn date(value: Value<'_>) -> Result<Date, Refusal> {
     const HINT: &str = "write a day without quotes and without a time: 2027-06-30";
-    let date = value.get_ref().as_datetime().filter(|moment| moment.time.is_none() && moment.offset.is_none()).and_then(|moment| moment.date);
+    let date = value
+        .get_ref()
+        .as_datetime()
+        .filter(|moment| moment.time.is_none() && moment.offset.is_none())
+        .and_then(|moment| moment.date);
     let Some(date) = date else {
         return Err(Refusal::new(ProblemCode::WrongType, "must be a day", HINT));
     };
@@ -198,8 +214,8 @@ pub(super) fn code(value: Value<'_>) -> Result<Code, Refusal> {
     Code::by_reference_id(text).ok_or_else(|| {
         let known: Vec<&str> = obhut_model::code::TABLE.iter().map(|row| row.reference_id).collect();
         let hint = match nearest(text, &known) {
-            Some(near) => format!("did you mean `{near}`? `obhut charter codes` lists what is known"),
-            None => "use a reference identifier of ISO/IEEE 11073-10101 that the code table knows".to_owned(),
+            Some(near) => format!("did you mean `{near}`? `docs/charter.md` lists what is known"),
+            None => "use a reference identifier of ISO/IEEE 11073-10101 that `docs/charter.md` lists".to_owned(),
         };
         Refusal::new(ProblemCode::UnknownCode, format!("is `{}`, a code the table does not know", shown(text)), hint)
     })
@@ -222,5 +238,9 @@ pub(super) fn ground(value: Value<'_>) -> Result<&'static LegalGround, Refusal> 
 pub(super) fn country(value: Value<'_>) -> Result<String, Refusal> {
     let text = string(value, "\"DE\"")?;
     let good = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
-    if good { Ok(text.to_owned()) } else { Err(bad(format!("is `{}`, not a country code", shown(text)), "write two capital letters, ISO 3166-1")) }
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(bad(format!("is `{}`, not a country code", shown(text)), "write two capital letters, ISO 3166-1"))
+    }
 }

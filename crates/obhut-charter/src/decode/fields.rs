@@ -35,7 +35,12 @@ pub(super) struct Fields<'t, 'p> {
 }
 
 impl<'t, 'p> Fields<'t, 'p> {
-    pub(super) fn new(table: &'t DeTable<'_>, span: Range<usize>, what: String, problems: &'p mut Vec<Problem>) -> Self {
+    pub(super) fn new(
+        table: &'t DeTable<'_>,
+        span: Range<usize>,
+        what: String,
+        problems: &'p mut Vec<Problem>,
+    ) -> Self {
         Self { table, span, what, asked: Vec::new(), problems }
     }
 
@@ -54,7 +59,11 @@ impl<'t, 'p> Fields<'t, 'p> {
     }
 
     /// A value that must be there.
-    pub(super) fn required<T>(&mut self, key: &'static str, convert: impl FnOnce(Value<'_>) -> Result<T, Refusal>) -> Option<At<T>> {
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        convert: impl FnOnce(Value<'_>) -> Result<T, Refusal>,
+    ) -> Option<At<T>> {
         let hint = format!("add `{key} = …` to it; `docs/charter.md` says what belongs there");
         self.required_as(key, ProblemCode::MissingKey, &hint, convert)
     }
@@ -78,7 +87,10 @@ impl<'t, 'p> Fields<'t, 'p> {
     }
 
     /// A value that may be absent. The outer `None` is a value that could not be read.
-    #[expect(clippy::option_option, reason = "absent and unreadable are two things, and only the second breaks the entry")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent and unreadable are two things, and only the second breaks the entry"
+    )]
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
@@ -91,17 +103,28 @@ impl<'t, 'p> Fields<'t, 'p> {
     }
 
     /// A value that stands for `default` when absent; then it points at the entry.
-    pub(super) fn or<T>(&mut self, key: &'static str, default: T, convert: impl FnOnce(Value<'_>) -> Result<T, Refusal>) -> Option<At<T>> {
+    pub(super) fn or<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        convert: impl FnOnce(Value<'_>) -> Result<T, Refusal>,
+    ) -> Option<At<T>> {
         let span = self.span.clone();
         self.optional(key, convert).map(|value| value.unwrap_or_else(|| At::new(default, span)))
     }
 
     /// A list; absent means empty. Every item is read, so that every bad one is found.
-    pub(super) fn list<T>(&mut self, key: &'static str, convert: impl Fn(Value<'_>) -> Result<T, Refusal>) -> Option<Vec<At<T>>> {
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        convert: impl Fn(Value<'_>) -> Result<T, Refusal>,
+    ) -> Option<Vec<At<T>>> {
         let Some(value) = self.take(key) else { return Some(Vec::new()) };
         let DeValue::Array(items) = value.get_ref() else {
             let message = format!("`{key}` of {} must be a list", self.what);
-            self.push(Problem::new(ProblemCode::WrongType, value.span(), message).hint(format!("write `{key} = [ … ]`")));
+            self.push(
+                Problem::new(ProblemCode::WrongType, value.span(), message).hint(format!("write `{key} = [ … ]`")),
+            );
             return None;
         };
         if items.len() > crate::limits::ENTRIES_MAX {
@@ -114,7 +137,11 @@ impl<'t, 'p> Fields<'t, 'p> {
     }
 
     /// A nested table that must be there, read by `decode`.
-    pub(super) fn table<T>(&mut self, key: &'static str, decode: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>) -> Option<T> {
+    pub(super) fn table<T>(
+        &mut self,
+        key: &'static str,
+        decode: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>,
+    ) -> Option<T> {
         let hint = format!("add a table `[{key}]`; `docs/charter.md` says what belongs into it");
         self.table_as(key, ProblemCode::MissingKey, &hint, decode).map(At::into_inner)
     }
@@ -138,7 +165,10 @@ impl<'t, 'p> Fields<'t, 'p> {
     }
 
     /// A nested table that may be absent. The outer `None` is one that could not be read.
-    #[expect(clippy::option_option, reason = "absent and unreadable are two things, and only the second breaks the entry")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent and unreadable are two things, and only the second breaks the entry"
+    )]
     pub(super) fn optional_table<T>(
         &mut self,
         key: &'static str,
@@ -160,7 +190,9 @@ impl<'t, 'p> Fields<'t, 'p> {
         let Some(value) = self.take(key) else { return Some(Vec::new()) };
         let DeValue::Array(items) = value.get_ref() else {
             let message = format!("`{key}` of {} must be a list", self.what);
-            self.push(Problem::new(ProblemCode::WrongType, value.span(), message).hint(format!("write `{key} = [ … ]`")));
+            self.push(
+                Problem::new(ProblemCode::WrongType, value.span(), message).hint(format!("write `{key} = [ … ]`")),
+            );
             return None;
         };
         if items.len() > crate::limits::ENTRIES_MAX {
@@ -178,10 +210,17 @@ impl<'t, 'p> Fields<'t, 'p> {
         read.into_iter().collect()
     }
 
-    fn nested<T>(&mut self, key: &str, value: Value<'_>, decode: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>) -> Option<At<T>> {
+    fn nested<T>(
+        &mut self,
+        key: &str,
+        value: Value<'_>,
+        decode: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>,
+    ) -> Option<At<T>> {
         let DeValue::Table(table) = value.get_ref() else {
             let message = format!("`{key}` of {} must be a table", self.what);
-            self.push(Problem::new(ProblemCode::WrongType, value.span(), message).hint(format!("write `{key} = {{ … }}`")));
+            self.push(
+                Problem::new(ProblemCode::WrongType, value.span(), message).hint(format!("write `{key} = {{ … }}`")),
+            );
             return None;
         };
         let mut fields = Fields::new(table, value.span(), format!("`{key}` of {}", self.what), self.problems);
@@ -190,7 +229,12 @@ impl<'t, 'p> Fields<'t, 'p> {
         decoded.map(|decoded| At::new(decoded, value.span()))
     }
 
-    fn convert<T>(&mut self, key: &str, value: Value<'_>, convert: impl FnOnce(Value<'_>) -> Result<T, Refusal>) -> Option<At<T>> {
+    fn convert<T>(
+        &mut self,
+        key: &str,
+        value: Value<'_>,
+        convert: impl FnOnce(Value<'_>) -> Result<T, Refusal>,
+    ) -> Option<At<T>> {
         match convert(value) {
             Ok(good) => Some(At::new(good, value.span())),
             Err(refusal) => {
@@ -214,7 +258,9 @@ impl<'t, 'p> Fields<'t, 'p> {
                 None => format!("known here: {}", self.asked.join(", ")),
             };
             let message = format!("{} has no key `{}`", self.what, shown(name));
-            self.problems.push(Problem::new(ProblemCode::UnknownKey, key.span(), message).label("not part of the schema").hint(hint));
+            self.problems.push(
+                Problem::new(ProblemCode::UnknownKey, key.span(), message).label("not part of the schema").hint(hint),
+            );
         }
     }
 }
@@ -224,7 +270,12 @@ pub(crate) fn nearest<'a>(name: &str, among: &[&'a str]) -> Option<&'a str> {
     if name.len() > 64 {
         return None;
     }
-    among.iter().map(|word| (distance(name, word), *word)).min().filter(|(far, word)| *far * 3 <= word.chars().count()).map(|(_, word)| word)
+    among
+        .iter()
+        .map(|word| (distance(name, word), *word))
+        .min()
+        .filter(|(far, word)| *far * 3 <= word.chars().count())
+        .map(|(_, word)| word)
 }
 
 /// Levenshtein distance in characters.

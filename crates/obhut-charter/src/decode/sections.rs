@@ -3,14 +3,15 @@
 //! Every key is read before the first `?`, so that all mistakes of an entry are found together.
 
 use super::convert::{
-    boolean, code, country, date, decimal, email, ground, id, label, line, model_id, number, period, rate, some_period, text, word,
+    boolean, code, country, date, decimal, email, ground, id, label, line, model_id, number, period, rate, some_period,
+    text, word,
 };
 use super::fields::{Fields, Refusal, Value};
 use crate::limits::{MESSAGES_PER_SECOND_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_MIN};
 use crate::problem::ProblemCode;
 use crate::schema::{
-    Alarm, Assessment, Bed, Contact, Contract, Controller, Data, DeviceModel, Firmware, Flow, Gate, Interface, Kpi, Pledge, Protocol,
-    Purpose, Recipient, Retention, Role, Scope, Send, Training, Ward, Zone,
+    Alarm, Assessment, Bed, Contact, Contract, Controller, Data, DeviceModel, Firmware, Flow, Gate, Interface, Kpi,
+    Pledge, Protocol, Purpose, Recipient, Retention, Role, Scope, Send, Training, Ward, Zone,
 };
 use crate::{At, Period, PeriodUnit};
 use toml::de::DeValue;
@@ -89,7 +90,8 @@ pub(super) fn data(f: &mut Fields<'_, '_>) -> Option<Data> {
     let rate_max = f.required("rate_max", rate);
     let period = f.optional("period", some_period);
     let resolution = f.required("resolution", decimal);
-    let class = "add `retention = \"…\"` with the id of a `[[retention]]`; every kind of data has exactly one (DIN 66398)";
+    let class =
+        "add `retention = \"…\"` with the id of a `[[retention]]`; every kind of data has exactly one (DIN 66398)";
     let retention = f.required_as("retention", ProblemCode::DataWithoutRetention, class, id);
     let needs_patient = f.or("needs_patient", true, boolean);
     Some(Data {
@@ -110,7 +112,9 @@ pub(super) fn device_model(f: &mut Fields<'_, '_>) -> Option<DeviceModel> {
     let maker = f.required("maker", line);
     let name = f.required("name", line);
     let kind = f.required("kind", word);
-    let plain = |value: Value<'_>| id(value).map(|data| Send { data: At::new(data, value.span()), rate_max: None, period: None });
+    let plain = |value: Value<'_>| {
+        id(value).map(|data| Send { data: At::new(data, value.span()), rate_max: None, period: None })
+    };
     let sends = f.tables("sends", plain, |f| {
         let data = f.required("data", id);
         let rate_max = f.optional("rate_max", rate);
@@ -177,14 +181,24 @@ fn scope(f: &mut Fields<'_, '_>) -> Option<At<Scope>> {
         DeValue::String(text) if text == "all" => Ok(Scope::All),
         DeValue::Array(items) => {
             if items.len() > crate::limits::ENTRIES_MAX {
-                return Err(Refusal::new(ProblemCode::TooMany, "has too many items", "declare fewer, or write \"all\""));
+                return Err(Refusal::new(
+                    ProblemCode::TooMany,
+                    "has too many items",
+                    "declare fewer, or write \"all\"",
+                ));
             }
             let item = |item: Value<'_>| {
-                id(item).map(|id| At::new(id, item.span())).map_err(|refusal| Refusal { span: Some(item.span()), ..refusal })
+                id(item)
+                    .map(|id| At::new(id, item.span()))
+                    .map_err(|refusal| Refusal { span: Some(item.span()), ..refusal })
             };
             items.iter().map(item).collect::<Result<_, _>>().map(Scope::Only)
         }
-        _ => Err(Refusal::new(ProblemCode::WrongType, "must be a list of data, or \"all\"", "write [\"heart-rate\"] or \"all\"")),
+        _ => Err(Refusal::new(
+            ProblemCode::WrongType,
+            "must be a list of data, or \"all\"",
+            "write [\"heart-rate\"] or \"all\"",
+        )),
     })
 }
 
@@ -199,7 +213,14 @@ pub(super) fn role(f: &mut Fields<'_, '_>) -> Option<Role> {
         Some(Training { text: text?.into_inner(), months: *months? })
     });
     let recipient = f.optional("recipient", id);
-    Some(Role { id: id_?, text: text_?, permissions: permissions?, data: data?, training: training?, recipient: recipient? })
+    Some(Role {
+        id: id_?,
+        text: text_?,
+        permissions: permissions?,
+        data: data?,
+        training: training?,
+        recipient: recipient?,
+    })
 }
 
 pub(super) fn retention(f: &mut Fields<'_, '_>) -> Option<Retention> {
@@ -250,10 +271,12 @@ pub(super) fn interface(f: &mut Fields<'_, '_>) -> Option<Interface> {
     let purpose = f.required("purpose", id);
     let data = scope(f);
     let recipient = f.optional("recipient", id);
-    let paper = "add `assessment = { reference = \"…\", signed_by = \"…\", signed_on = 2026-05-04, expiry = 2028-05-03 }`";
+    let paper =
+        "add `assessment = { reference = \"…\", signed_by = \"…\", signed_on = 2026-05-04, expiry = 2028-05-03 }`";
     let assessment = f.table_as("assessment", ProblemCode::InterfaceUnsigned, paper, |f| {
         let reference = f.required("reference", line);
-        let signed_by = f.required_as("signed_by", ProblemCode::InterfaceUnsigned, "name who signed the assessment", line);
+        let signed_by =
+            f.required_as("signed_by", ProblemCode::InterfaceUnsigned, "name who signed the assessment", line);
         let signed_on = f.required_as("signed_on", ProblemCode::InterfaceUnsigned, "say when it was signed", date);
         let expiry = f.required("expiry", date);
         Some(Assessment {

@@ -3,7 +3,9 @@
 use super::{Concern, Effect};
 use crate::check::Checked;
 use crate::law::LegalGround;
-use crate::schema::{Alarm, Contact, Data, DeviceModel, Entries, Flow, Gate, Interface, Kpi, Purpose, Recipient, Retention, Role, Scope};
+use crate::schema::{
+    Alarm, Contact, Data, DeviceModel, Entries, Flow, Gate, Interface, Kpi, Purpose, Recipient, Retention, Role, Scope,
+};
 use crate::speech::Speech;
 use crate::{At, Date, Period};
 use obhut_model::Decimal;
@@ -30,8 +32,8 @@ pub(super) struct Field {
 
 /// What a key says.
 pub(super) enum Value {
-    /// One value; a greater weight allows more.
-    One { shown: Option<String>, weight: Option<f64> },
+    /// One value, the same as another when `compared` is; a greater weight allows more.
+    One { shown: Option<String>, compared: Option<String>, weight: Option<f64> },
     /// Several; `grows` is what it means that one more comes.
     Set { items: BTreeSet<String>, grows: Effect },
 }
@@ -47,16 +49,20 @@ struct Maker<'a> {
     s: &'a Speech,
 }
 
-fn one(key: &'static str, shown: impl Into<String>) -> Field {
-    Field { key, of: None, value: Value::One { shown: Some(shown.into()), weight: None } }
+fn maybe(key: &'static str, shown: Option<String>) -> Field {
+    Field { key, of: None, value: Value::One { compared: shown.clone(), shown, weight: None } }
 }
 
-fn maybe(key: &'static str, shown: Option<String>) -> Field {
-    Field { key, of: None, value: Value::One { shown, weight: None } }
+fn one(key: &'static str, shown: impl Into<String>) -> Field {
+    maybe(key, Some(shown.into()))
+}
+
+fn maybe_weighed(key: &'static str, shown: Option<String>, weight: f64) -> Field {
+    Field { key, of: None, value: Value::One { compared: shown.clone(), shown, weight: Some(weight) } }
 }
 
 fn weighed(key: &'static str, shown: impl Into<String>, weight: f64) -> Field {
-    Field { key, of: None, value: Value::One { shown: Some(shown.into()), weight: Some(weight) } }
+    maybe_weighed(key, Some(shown.into()), weight)
 }
 
 fn set(key: &'static str, items: impl Iterator<Item = String>, grows: Effect) -> Field {
@@ -98,7 +104,14 @@ impl Maker<'_> {
         out
     }
 
-    fn thing(&self, section: &'static str, id: &dyn std::fmt::Display, concern: Concern, added: Effect, fields: Vec<Field>) -> Thing {
+    fn thing(
+        &self,
+        section: &'static str,
+        id: &dyn std::fmt::Display,
+        concern: Concern,
+        added: Effect,
+        fields: Vec<Field>,
+    ) -> Thing {
         let id = id.to_string();
         let title = self.s.say(&format!("thing-{section}"), &[("id", (&id).into())]);
         Thing { section, id, title, concern, added, fields }
@@ -133,8 +146,9 @@ impl Maker<'_> {
     }
 
     fn purpose(&self, x: &Purpose) -> Thing {
-        let grounds =
-            |grounds: &[At<&'static LegalGround>]| grounds.iter().map(|g| self.s.pick(g.cite_de, g.cite_en).to_owned()).collect::<Vec<_>>();
+        let grounds = |grounds: &[At<&'static LegalGround>]| {
+            grounds.iter().map(|g| self.s.pick(g.cite_de, g.cite_en).to_owned()).collect::<Vec<_>>()
+        };
         let fields = vec![
             one("text", self.s.text(&x.text)),
             set("basis", grounds(&x.basis).into_iter(), Effect::Other),
@@ -143,14 +157,11 @@ impl Maker<'_> {
             maybe("secrecy", x.secrecy.as_ref().map(ToString::to_string)),
             weighed("health_data", self.s.yes_no(*x.health_data), truth(*x.health_data)),
             weighed("needs_consent", self.s.yes_no(*x.needs_consent), -truth(*x.needs_consent)),
-            Field {
-                key: "raw_max",
-                of: None,
-                value: Value::One {
-                    shown: x.raw_max.as_ref().map(|period| self.s.period(**period)),
-                    weight: Some(x.raw_max.as_ref().map_or(0.0, |period| seconds(**period))),
-                },
-            },
+            maybe_weighed(
+                "raw_max",
+                x.raw_max.as_ref().map(|period| self.s.period(**period)),
+                x.raw_max.as_ref().map_or(0.0, |period| seconds(**period)),
+            ),
         ];
         self.thing("purpose", &x.id, Concern::Patients, Effect::More, fields)
     }
@@ -166,7 +177,16 @@ impl Maker<'_> {
             maybe("due", x.period.as_ref().map(|period| self.s.period(**period))),
             // The finer the step, the more is known.
             weighed("resolution", self.s.quantity(*x.resolution, x.code.info()), -x.resolution.to_f64()),
-            weighed("retention", kept, class.map_or(0.0, |class| seconds(*class.period))),
+            // Compared by the class's name: when only its period changes, the class says so once, with all its data.
+            Field {
+                key: "retention",
+                of: None,
+                value: Value::One {
+                    shown: Some(kept),
+                    compared: Some(x.retention.to_string()),
+                    weight: class.map(|class| seconds(*class.period)),
+                },
+            },
             weighed("needs_patient", self.s.yes_no(*x.needs_patient), -truth(*x.needs_patient)),
         ];
         self.thing("data", &x.id, Concern::Patients, Effect::More, fields)
@@ -177,9 +197,19 @@ impl Maker<'_> {
             one("start", self.s.word(&format!("start-{}", x.start.as_str()))),
             weighed("period", self.s.period(*x.period), seconds(*x.period)),
             one("basis", self.s.text(&x.basis)),
-            set("covers", x.covers.iter().map(|covers| self.s.word(&format!("covers-{}", covers.as_str()))), Effect::Other),
+            set(
+                "covers",
+                x.covers.iter().map(|covers| self.s.word(&format!("covers-{}", covers.as_str()))),
+                Effect::Other,
+            ),
         ];
-        self.thing("retention", &x.id, Concern::Patients, Effect::Other, fields)
+        let mut thing = self.thing("retention", &x.id, Concern::Patients, Effect::Other, fields);
+        let data: Vec<&str> =
+            self.entries.data.iter().filter(|data| *data.retention == *x.id).map(|data| data.id.as_str()).collect();
+        if !data.is_empty() {
+            thing.title = format!("{} ({})", thing.title, data.join(", "));
+        }
+        thing
     }
 
     fn model(&self, x: &DeviceModel) -> Thing {
@@ -198,7 +228,11 @@ impl Maker<'_> {
                 self.s.count(u64::from(*x.messages_per_second_max)),
                 f64::from(*x.messages_per_second_max),
             ),
-            weighed("payload_bytes_max", self.s.count(u64::from(*x.payload_bytes_max)), f64::from(*x.payload_bytes_max)),
+            weighed(
+                "payload_bytes_max",
+                self.s.count(u64::from(*x.payload_bytes_max)),
+                f64::from(*x.payload_bytes_max),
+            ),
             maybe("firmware", firmware),
             maybe("attestation", x.attestation.as_ref().map(|attestation| attestation.as_str().to_owned())),
             one("life_supporting", self.s.yes_no(*x.life_supporting)),
@@ -206,10 +240,10 @@ impl Maker<'_> {
         for send in &x.sends {
             let shown = send.rate_max.as_ref().map(|rate| self.s.rate(**rate));
             // Without a rate of its own, only the data's holds: dropping it allows more.
-            let weight = Some(send.rate_max.as_ref().map_or(f64::INFINITY, |rate| rate.sample_rate().hertz()));
-            fields.push(Field { key: "sends-rate", of: Some(send.data.to_string()), value: Value::One { shown, weight } });
+            let weight = send.rate_max.as_ref().map_or(f64::INFINITY, |rate| rate.sample_rate().hertz());
+            fields.push(Field { of: Some(send.data.to_string()), ..maybe_weighed("sends-rate", shown, weight) });
             let due = send.period.as_ref().map(|period| self.s.period(**period));
-            fields.push(Field { key: "due", of: Some(send.data.to_string()), value: Value::One { shown: due, weight: None } });
+            fields.push(Field { of: Some(send.data.to_string()), ..maybe("due", due) });
         }
         self.thing("device_model", &x.id, Concern::Devices, Effect::More, fields)
     }
@@ -222,7 +256,7 @@ impl Maker<'_> {
             one("protocol", x.protocol.as_str()),
             one("purpose", x.purpose.as_str()),
             one("owner", x.owner.as_str()),
-            weighed("expiry", x.expiry.to_string(), days(*x.expiry)),
+            weighed("expiry", self.s.date(*x.expiry), days(*x.expiry)),
         ];
         self.thing("flow", &x.id, Concern::Network, Effect::More, fields)
     }
@@ -237,10 +271,15 @@ impl Maker<'_> {
     }
 
     fn role(&self, x: &Role) -> Thing {
-        let training = x.training.as_ref().map(|training| format!("{} ({})", self.s.text(&training.text), training.months));
+        let training =
+            x.training.as_ref().map(|training| format!("{} ({})", self.s.text(&training.text), training.months));
         let fields = vec![
             one("text", self.s.text(&x.text)),
-            set("permissions", x.permissions.iter().map(|may| self.s.word(&format!("permission-{}", may.as_str()))), Effect::More),
+            set(
+                "permissions",
+                x.permissions.iter().map(|may| self.s.word(&format!("permission-{}", may.as_str()))),
+                Effect::More,
+            ),
             self.scope(&x.data),
             maybe("training", training),
             maybe("recipient", x.recipient.as_ref().map(ToString::to_string)),
@@ -250,13 +289,18 @@ impl Maker<'_> {
 
     fn recipient(&self, x: &Recipient) -> Thing {
         let kind = self.s.word(&format!("contract-{}", x.contract.kind.as_str()));
-        let pledge = x.secrecy_pledge.as_ref().map(|pledge| format!("{}, {}", pledge.reference, pledge.expiry));
+        let pledge =
+            x.secrecy_pledge.as_ref().map(|pledge| format!("{}, {}", pledge.reference, self.s.date(pledge.expiry)));
         let fields = vec![
             one("name", x.name.as_str()),
             one("country", x.country.as_str()),
             one("purpose", x.purpose.as_str()),
             self.scope(&x.data),
-            weighed("contract", format!("{kind}, {}, {}", x.contract.reference, x.contract.expiry), days(x.contract.expiry)),
+            weighed(
+                "contract",
+                format!("{kind}, {}, {}", x.contract.reference, self.s.date(x.contract.expiry)),
+                days(x.contract.expiry),
+            ),
             maybe("secrecy_pledge", pledge),
             maybe("guarantee", x.guarantee.as_ref().map(ToString::to_string)),
         ];
@@ -265,6 +309,8 @@ impl Maker<'_> {
 
     fn interface(&self, x: &Interface) -> Thing {
         let a = &x.assessment;
+        let assessment =
+            format!("{}, {}, {}, {}", a.reference, a.signed_by, self.s.date(a.signed_on), self.s.date(a.expiry));
         let fields = vec![
             one("kind", self.s.word(&format!("kind-{}", x.kind.as_str()))),
             one("text", self.s.text(&x.text)),
@@ -272,7 +318,7 @@ impl Maker<'_> {
             one("purpose", x.purpose.as_str()),
             self.scope(&x.data),
             maybe("recipient", x.recipient.as_ref().map(ToString::to_string)),
-            weighed("assessment", format!("{}, {}, {}, {}", a.reference, a.signed_by, a.signed_on, a.expiry), days(a.expiry)),
+            weighed("assessment", assessment, days(a.expiry)),
         ];
         self.thing("interface", &x.id, Concern::Outside, Effect::More, fields)
     }
@@ -286,8 +332,9 @@ impl Maker<'_> {
             one("delay", self.s.period(*x.delay)),
             one("latching", self.s.yes_no(*x.latching)),
         ];
-        let id = format!("{}, {}", *x.data, self.s.word(&format!("priority-{}", x.priority.as_str())));
-        self.thing("alarm", &id, Concern::Staff, Effect::Other, fields)
+        let shown = format!("{}, {}", *x.data, self.s.word(&format!("priority-{}", x.priority.as_str())));
+        let thing = self.thing("alarm", &shown, Concern::Staff, Effect::Other, fields);
+        Thing { id: format!("{}/{}", *x.data, x.priority.as_str()), ..thing }
     }
 
     fn gate(&self, x: &Gate) -> Thing {
@@ -297,7 +344,11 @@ impl Maker<'_> {
             one("stage", self.s.word(&format!("stage-{}", x.stage.as_str()))),
             set("kpis", x.kpis.iter().map(ToString::to_string), Effect::Less),
             set("evidence", x.evidence.iter().map(ToString::to_string), Effect::Less),
-            set("approvers", x.approvers.iter().map(|who| self.s.word(&format!("approver-{}", who.as_str()))), Effect::Less),
+            set(
+                "approvers",
+                x.approvers.iter().map(|who| self.s.word(&format!("approver-{}", who.as_str()))),
+                Effect::Less,
+            ),
         ];
         self.thing("gate", &x.id, Concern::House, Effect::Less, fields)
     }

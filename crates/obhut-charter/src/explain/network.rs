@@ -13,18 +13,25 @@ impl Page<'_> {
             let s = &self.speech;
             let purpose = self.purpose_text(&recipient.purpose);
             let kind = s.word(&format!("contract-{}", recipient.contract.kind.as_str()));
-            let expiry = recipient.contract.expiry.to_string();
+            let expiry = s.date(recipient.contract.expiry);
             let mut lines = vec![
                 s.say("recipient-purpose", &[("purpose", (&purpose).into())]),
                 self.scope(&recipient.data, "recipient-data", "recipient-data-all", "recipient-data-none"),
                 s.say(
                     "recipient-contract",
-                    &[("kind", (&kind).into()), ("reference", (&recipient.contract.reference).into()), ("expiry", (&expiry).into())],
+                    &[
+                        ("kind", (&kind).into()),
+                        ("reference", (&recipient.contract.reference).into()),
+                        ("expiry", (&expiry).into()),
+                    ],
                 ),
             ];
             if let Some(pledge) = &recipient.secrecy_pledge {
-                let expiry = pledge.expiry.to_string();
-                lines.push(s.say("recipient-pledge", &[("reference", (&pledge.reference).into()), ("expiry", (&expiry).into())]));
+                let expiry = s.date(pledge.expiry);
+                lines.push(s.say(
+                    "recipient-pledge",
+                    &[("reference", (&pledge.reference).into()), ("expiry", (&expiry).into())],
+                ));
             }
             if let Some(guarantee) = &recipient.guarantee {
                 lines.push(s.say("recipient-guarantee", &[("guarantee", guarantee.as_str().into())]));
@@ -42,16 +49,21 @@ impl Page<'_> {
         }
         for interface in interfaces {
             let s = &self.speech;
-            let (kind, direction) =
-                (s.word(&format!("kind-{}", interface.kind.as_str())), s.word(&format!("direction-{}", interface.direction.as_str())));
+            let (kind, direction) = (
+                s.word(&format!("kind-{}", interface.kind.as_str())),
+                s.word(&format!("direction-{}", interface.direction.as_str())),
+            );
             let text = format!("{} ({})", s.text(&interface.text), *interface.id);
-            let title = s.say("interface-line", &[("kind", (&kind).into()), ("direction", (&direction).into()), ("text", (&text).into())]);
+            let title = s.say(
+                "interface-line",
+                &[("kind", (&kind).into()), ("direction", (&direction).into()), ("text", (&text).into())],
+            );
             let purpose = self.purpose_text(&interface.purpose);
             let assessment = &interface.assessment;
-            let (on, expiry) = (assessment.signed_on.to_string(), assessment.expiry.to_string());
+            let (on, expiry) = (s.date(assessment.signed_on), s.date(assessment.expiry));
             let mut lines = vec![
                 s.say("recipient-purpose", &[("purpose", (&purpose).into())]),
-                self.scope(&interface.data, "recipient-data", "recipient-data-all", "recipient-data-none"),
+                self.scope(&interface.data, "interface-data", "interface-data-all", "interface-data-none"),
                 s.say(
                     "interface-assessment",
                     &[
@@ -79,7 +91,11 @@ impl Page<'_> {
         for flow in &entries.flows {
             let s = &self.speech;
             let zone = |id: &crate::schema::Id| {
-                entries.zones.iter().find(|zone| *zone.id == *id).map_or_else(|| id.to_string(), |zone| s.text(&zone.text).to_owned())
+                entries
+                    .zones
+                    .iter()
+                    .find(|zone| *zone.id == *id)
+                    .map_or_else(|| id.to_string(), |zone| s.text(&zone.text).to_owned())
             };
             let purpose = self.purpose_text(&flow.purpose);
             let protocol = flow.protocol.as_str().to_uppercase();
@@ -92,7 +108,7 @@ impl Page<'_> {
                     ("port", (&flow.port.to_string()).into()),
                     ("purpose", (&purpose).into()),
                     ("owner", flow.owner.as_str().into()),
-                    ("expiry", (&flow.expiry.to_string()).into()),
+                    ("expiry", (&s.date(*flow.expiry)).into()),
                 ],
             );
             self.item(&line);

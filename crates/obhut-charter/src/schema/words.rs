@@ -248,6 +248,7 @@ impl Permission {
     /// Whether it reaches data of patients at all, so that a role with it has to be trained.
     #[must_use]
     pub const fn reaches_patients(self) -> bool {
-        self.shows_values() || matches!(self, Self::IdentityView | Self::Bind | Self::AlarmLimits | Self::RequestManage | Self::Erase)
+        self.shows_values()
+            || matches!(self, Self::IdentityView | Self::Bind | Self::AlarmLimits | Self::RequestManage | Self::Erase)
     }
 }

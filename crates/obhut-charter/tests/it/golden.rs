@@ -43,7 +43,8 @@ fn every_code_is_shown_and_every_problem_tells_how_to_mend() {
             seen.insert(problem.code);
         }
     }
-    let missing: Vec<_> = ProblemCode::ALL.iter().filter(|code| !seen.contains(code)).map(|code| code.as_str()).collect();
+    let missing: Vec<_> =
+        ProblemCode::ALL.iter().filter(|code| !seen.contains(code)).map(|code| code.as_str()).collect();
     assert!(missing.is_empty(), "no bad charter shows {missing:?}");
 }
 
@@ -84,7 +85,8 @@ fn bytes_that_are_not_text_are_refused_where_they_stop_being_text() {
 
 #[test]
 fn a_hostile_charter_cannot_steer_the_terminal() {
-    let text = super::shipped("minimal").replace("kind = \"monitor\"", "kind = \"\\u001b[2J\\u202eevil\"\n\"\\u001b]0;x\" = 1");
+    let text = super::shipped("minimal")
+        .replace("kind = \"monitor\"", "kind = \"\\u001b[2J\\u202eevil\"\n\"\\u001b]0;x\" = 1");
     let problems = parse("x\u{1b}.toml", &text).unwrap_err();
     assert!(!problems.render(false).contains('\u{1b}') && !problems.one_line().contains(['\u{1b}', '\u{202e}']));
 }

@@ -1,5 +1,12 @@
 //! The charter from outside: shipped charters, golden problems, hostile mutations, explanation and comparison.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests, where a panic is the report; the lint's own exception covers only functions marked as tests"
+)]
+
 mod golden;
 mod hostile;
 mod shipped;
@@ -31,5 +38,8 @@ fn golden(name: &str, got: &str) {
         return;
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(got == expected, "{name} differs; look at it, then run with UPDATE_GOLDEN=1\n── expected ──\n{expected}\n── got ──\n{got}");
+    assert!(
+        got == expected,
+        "{name} differs; look at it, then run with UPDATE_GOLDEN=1\n── expected ──\n{expected}\n── got ──\n{got}"
+    );
 }

@@ -9,7 +9,11 @@ fn the_shipped_charters_are_good() {
         assert!(checked.warnings().is_empty(), "{}", checked.warnings().render(false));
     }
     let bench = good("bench", &shipped("bench"));
-    assert!(bench.warnings().list().iter().all(|warning| warning.code == ProblemCode::RateUnusual), "{}", bench.warnings().render(false));
+    assert!(
+        bench.warnings().list().iter().all(|warning| warning.code == ProblemCode::RateUnusual),
+        "{}",
+        bench.warnings().render(false)
+    );
     assert_eq!(bench.beds().len(), 500);
 }
 

@@ -33,7 +33,10 @@ fn the_explanation_names_everything_in_both_languages() {
 fn an_empty_section_says_that_nothing_is_allowed() {
     let minimal = good("minimal", &shipped("minimal"));
     let (de, en) = (explain(&minimal, Lang::De), explain(&minimal, Lang::En));
-    assert!(de.contains("Wer außerhalb des Hauses etwas bekommt\n──────────────────────────────────────\nNiemand."), "{de}");
+    assert!(
+        de.contains("Wer außerhalb des Hauses etwas bekommt\n──────────────────────────────────────\nNiemand."),
+        "{de}"
+    );
     assert!(en.contains("Nobody. No roles are declared."), "{en}");
     assert!(de.contains("Rohe Kurven werden dafür nicht aufbewahrt."), "{de}");
 }
@@ -71,25 +74,50 @@ fn writing_it_differently_changes_nothing() {
 #[test]
 fn what_allows_more_is_said_to_whom_it_concerns() {
     let (old, new) = changed(|text| {
-        text.replace("id = \"trend\"\nstart = \"measurement\"\nperiod = \"30 d\"", "id = \"trend\"\nstart = \"measurement\"\nperiod = \"60 d\"")
-            .replace("permissions = [\"device-view\", \"device-manage\", \"device-maintain\"]", "permissions = [\"device-view\", \"device-manage\"]")
-            .replace("\"ecg-v1\", \"ecg-v5\", \"pleth\"", "\"ecg-v1\", { data = \"ecg-v5\", rate_max = \"250 Hz\" }, \"pleth\"")
-            .replace("sends = [\"movement\", \"bed-occupied\"]", "sends = [\"movement\", \"bed-occupied\", \"temp\"]")
+        text.replace(
+            "id = \"trend\"\nstart = \"measurement\"\nperiod = \"30 d\"",
+            "id = \"trend\"\nstart = \"measurement\"\nperiod = \"60 d\"",
+        )
+        .replace(
+            "permissions = [\"device-view\", \"device-manage\", \"device-maintain\"]",
+            "permissions = [\"device-view\", \"device-manage\"]",
+        )
+        .replace(
+            "\"ecg-v1\", \"ecg-v5\", \"pleth\"",
+            "\"ecg-v1\", { data = \"ecg-v5\", rate_max = \"250 Hz\" }, \"pleth\"",
+        )
+        .replace("sends = [\"movement\", \"bed-occupied\"]", "sends = [\"movement\", \"bed-occupied\", \"temp\"]")
     });
     let diff_de = diff(&old, &new, Lang::De);
-    let find = |section: &str, id: &str| diff_de.changes().iter().find(|change| change.section == section && change.id == id).unwrap();
-    assert_eq!((find("retention", "trend").concern, find("retention", "trend").effect), (Concern::Patients, Effect::More));
+    let find = |section: &str, id: &str| {
+        diff_de.changes().iter().find(|change| change.section == section && change.id == id).unwrap()
+    };
+    assert!(!diff_de.changes().iter().any(|change| change.section == "data"), "the class speaks for its data");
+    assert_eq!(
+        (find("retention", "trend").concern, find("retention", "trend").effect),
+        (Concern::Patients, Effect::More)
+    );
     assert_eq!(find("role", "technician").effect, Effect::Less);
-    assert_eq!((find("device_model", "monitor-m1").effect, find("device_model", "monitor-m1").field), (Effect::Less, Some("sends-rate")));
-    assert_eq!((find("device_model", "movement-s1").concern, find("device_model", "movement-s1").effect), (Concern::Devices, Effect::More));
+    assert_eq!(
+        (find("device_model", "monitor-m1").effect, find("device_model", "monitor-m1").field),
+        (Effect::Less, Some("sends-rate"))
+    );
+    assert_eq!(
+        (find("device_model", "movement-s1").concern, find("device_model", "movement-s1").effect),
+        (Concern::Devices, Effect::More)
+    );
     for lang in [Lang::De, Lang::En] {
         let text = diff(&old, &new, lang).render();
         assert!(!text.contains('⟨'), "{text}");
         golden(&format!("diff-demo.{}.golden", lang.as_str()), &text);
     }
     let back = diff(&new, &old, Lang::De);
-    let count = |diff: &obhut_charter::Diff, effect| diff.changes().iter().filter(|change| change.effect == effect).count();
-    assert_eq!((count(&diff_de, Effect::More), count(&diff_de, Effect::Less)), (count(&back, Effect::Less), count(&back, Effect::More)));
+    let count =
+        |diff: &obhut_charter::Diff, effect| diff.changes().iter().filter(|change| change.effect == effect).count();
+    assert_eq!(
+        (count(&diff_de, Effect::More), count(&diff_de, Effect::Less)),
+        (count(&back, Effect::Less), count(&back, Effect::More))
+    );
 }
 
 #[test]
