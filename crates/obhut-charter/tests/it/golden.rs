@@ -90,3 +90,15 @@ fn a_hostile_charter_cannot_steer_the_terminal() {
     let problems = parse("x\u{1b}.toml", &text).unwrap_err();
     assert!(!problems.render(false).contains('\u{1b}') && !problems.one_line().contains(['\u{1b}', '\u{202e}']));
 }
+
+#[test]
+fn the_reference_lists_every_problem_code_and_measurement_code() {
+    let reference = std::fs::read_to_string(format!("{}/../../docs/charter.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    for code in ProblemCode::ALL {
+        let row = format!("| `{code}` | {} |", code.severity().as_str());
+        assert!(reference.contains(&row), "docs/charter.md does not list {row}");
+    }
+    for row in obhut_model::code::TABLE {
+        assert!(reference.contains(&format!("| `{}` |", row.reference_id)), "docs/charter.md does not list {}", row.reference_id);
+    }
+}
