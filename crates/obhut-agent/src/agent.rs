@@ -152,7 +152,8 @@ impl AgentBuilder {
         let root = state.root()?;
         let identity = state.identity()?;
         let tls = tls::trusting(&root, Some(&identity)).map_err(StartError::Tls)?;
-        let name = ServerName::try_from(self.endpoints.gateway_host.clone()).map_err(|_| StartError::Host(self.endpoints.gateway_host.clone()))?;
+        let name = ServerName::try_from(self.endpoints.gateway_host.clone())
+            .map_err(|_| StartError::Host(self.endpoints.gateway_host.clone()))?;
         let mut random = [0; 12];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| StartError::Random)?;
         let (seed, run) = random.split_first_chunk::<8>().map_or((0, 0), |(seed, run)| {
@@ -167,14 +168,20 @@ impl AgentBuilder {
         let core = Core::new(Link::new(device.id.clone(), seed), buffer, self.write_all);
 
         let anchor = Anchor::new(self.clock.wall_micros(), self.clock.steady_micros());
-        let stats = AgentStats { certificate_ends: identity.validity().map_or(0, |v| v.to), ..AgentStats::default() };
+        let stats = AgentStats {
+            certificate_ends: identity.validity().map_or(0, |v| v.to),
+            pending: core.pending() as u64,
+            buffer_bytes: core.buffer().bytes(),
+            ..AgentStats::default()
+        };
         let shared = Arc::new(Shared {
             inbox: Mutex::new(Inbox { sequence, frames: VecDeque::new(), anchor, stopping: false }),
             stats: Mutex::new(stats),
             wake: Notify::new(),
         });
         let enrolment = self.endpoints.enrolment.clone();
-        let server = enrolment.unwrap_or_else(|| EstServer { host: device.enrolment_host.clone(), port: device.enrolment_port });
+        let server =
+            enrolment.unwrap_or_else(|| EstServer { host: device.enrolment_host.clone(), port: device.enrolment_port });
         let id = device.id.clone();
         let task = Task {
             core,
@@ -207,7 +214,14 @@ impl Agent {
     /// Sets up an agent for the device enrolled in `state_dir`.
     #[must_use]
     pub fn builder(state_dir: impl Into<PathBuf>, endpoints: Endpoints, clock: Arc<dyn ReadingClock>) -> AgentBuilder {
-        AgentBuilder { state: state_dir.into(), endpoints, clock, buffer_bytes: BUFFER_BYTES_DEFAULT, write_all: false, seed: None }
+        AgentBuilder {
+            state: state_dir.into(),
+            endpoints,
+            clock,
+            buffer_bytes: BUFFER_BYTES_DEFAULT,
+            write_all: false,
+            seed: None,
+        }
     }
 
     /// Who this is.
@@ -233,7 +247,8 @@ impl Agent {
     /// # Errors
     /// [`OfferError`]; nothing was taken.
     pub fn offer(&self, numerics: &[RawNumeric], waves: &[RawWave<'_>]) -> Result<u64, OfferError> {
-        let first = numerics.first().map(|n| n.taken_at).or_else(|| waves.first().map(|w| w.start)).ok_or(FrameError::Empty)?;
+        let first =
+            numerics.first().map(|n| n.taken_at).or_else(|| waves.first().map(|w| w.start)).ok_or(FrameError::Empty)?;
         let mut inbox = self.shared.inbox.lock();
         if inbox.stopping {
             return Err(OfferError::Stopped);
@@ -248,8 +263,10 @@ impl Agent {
         if stamp.quality == Quality::GOOD {
             encode(&header, numerics, waves, &mut frame)?;
         } else {
-            let numerics: Vec<_> = numerics.iter().map(|n| RawNumeric { quality: n.quality.with(stamp.quality), ..*n }).collect();
-            let waves: Vec<_> = waves.iter().map(|w| RawWave { quality: w.quality.with(stamp.quality), ..*w }).collect();
+            let numerics: Vec<_> =
+                numerics.iter().map(|n| RawNumeric { quality: n.quality.with(stamp.quality), ..*n }).collect();
+            let waves: Vec<_> =
+                waves.iter().map(|w| RawWave { quality: w.quality.with(stamp.quality), ..*w }).collect();
             encode(&header, &numerics, &waves, &mut frame)?;
         }
         if frame.len() + numerics.len() + waves.len() > FRAME_BYTES_MAX {
@@ -368,7 +385,9 @@ impl Task {
                 }
                 Event::Opened(Err(error)) => self.lost(now, &error, &mut effects),
                 Event::Read(Ok(0)) => self.lost(now, &io::ErrorKind::UnexpectedEof.into(), &mut effects),
-                Event::Read(Ok(n)) => self.core.step(now, Input::Received(incoming.get(..n).unwrap_or_default()), &mut effects),
+                Event::Read(Ok(n)) => {
+                    self.core.step(now, Input::Received(incoming.get(..n).unwrap_or_default()), &mut effects)
+                }
                 Event::Read(Err(error)) | Event::Wrote(Err(error)) => self.lost(now, &error, &mut effects),
                 Event::Wrote(Ok(n)) => {
                     self.outgoing.drain(..n.min(self.outgoing.len()));
@@ -433,13 +452,18 @@ impl Task {
             match effect {
                 Effect::Open => {
                     self.hang_up();
-                    self.socket = Socket::Opening(Box::pin(open(self.address.clone(), self.name.clone(), Arc::clone(&self.tls))));
+                    self.socket =
+                        Socket::Opening(Box::pin(open(self.address.clone(), self.name.clone(), Arc::clone(&self.tls))));
                 }
                 Effect::Write(bytes) => {
                     self.outgoing.extend_from_slice(&bytes);
                     self.core.set_socket_full(self.outgoing.len() > OUTGOING_BYTES_MAX);
                 }
-                Effect::Close if matches!(self.socket, Socket::Open(..)) && (!self.outgoing.is_empty() || self.unflushed) => self.closing = true,
+                Effect::Close
+                    if matches!(self.socket, Socket::Open(..)) && (!self.outgoing.is_empty() || self.unflushed) =>
+                {
+                    self.closing = true
+                }
                 Effect::Close => self.hang_up(),
                 Effect::Stopped => stopped = true,
                 // Taken by the core.
@@ -586,7 +610,14 @@ struct Renewal {
 }
 
 impl Renewal {
-    fn new(state: StateDir, root: CertificateDer<'static>, device: Device, server: EstServer, identity: Identity, random: u64) -> Self {
+    fn new(
+        state: StateDir,
+        root: CertificateDer<'static>,
+        device: Device,
+        server: EstServer,
+        identity: Identity,
+        random: u64,
+    ) -> Self {
         Self { state, root, device, server, identity, random, retry: RENEW_RETRY_FIRST, due: None, running: None }
     }
 
@@ -594,8 +625,13 @@ impl Renewal {
     async fn next(&mut self) -> Result<Identity, String> {
         if self.running.is_none() {
             let due = *self.due.get_or_insert_with(|| {
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
-                let wait = self.identity.validity().map_or(Duration::ZERO, |v| est::renewal_delay(v.from, v.to, now, self.random));
+                let now = SystemTime::now()
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
+                let wait = self
+                    .identity
+                    .validity()
+                    .map_or(Duration::ZERO, |v| est::renewal_delay(v.from, v.to, now, self.random));
                 Instant::now() + wait
             });
             tokio::time::sleep_until(due).await;

@@ -227,7 +227,11 @@ impl<D: Disk> Core<D> {
             let Some(Waiting { number, frame, since }) = self.live.pop_front() else { break };
             self.live_bytes -= frame.len();
             let sent = self.link.publish(now, number, &frame, out);
-            self.sent(number, sent, Flying { frame: (!self.buffer.holds(number)).then_some(frame), since, backlog: false });
+            self.sent(
+                number,
+                sent,
+                Flying { frame: (!self.buffer.holds(number)).then_some(frame), since, backlog: false },
+            );
         }
         let backlog_most = self.backlog_window.min((usize::from(self.link.window()) / 2).max(1));
         let mut backlog = self.flying.values().filter(|f| f.backlog).count();
@@ -325,10 +329,15 @@ impl<D: Disk> Core<D> {
 /// The frame with every reading flagged late; as it is, if that does not fit.
 fn late(frame: Vec<u8>) -> Vec<u8> {
     let flagged = Frame::decode(&frame).ok().and_then(|read| {
-        let numerics: Vec<_> = read.numerics().map(|n| obhut_wire::RawNumeric { quality: n.quality.with(Quality::LATE), ..n }).collect();
-        let waves: Vec<_> = read.waves().map(|w| obhut_wire::RawWave { quality: w.quality.with(Quality::LATE), ..w }).collect();
+        let numerics: Vec<_> =
+            read.numerics().map(|n| obhut_wire::RawNumeric { quality: n.quality.with(Quality::LATE), ..n }).collect();
+        let waves: Vec<_> =
+            read.waves().map(|w| obhut_wire::RawWave { quality: w.quality.with(Quality::LATE), ..w }).collect();
         let mut out = Vec::with_capacity((frame.len() + numerics.len() + waves.len()).min(FRAME_BYTES_MAX));
         encode(read.header(), &numerics, &waves, &mut out).ok().map(|()| out)
     });
     flagged.unwrap_or(frame)
 }
+
+#[cfg(test)]
+mod tests;

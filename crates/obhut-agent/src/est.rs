@@ -49,7 +49,9 @@ pub enum EstError {
     #[error("the enrolment server did not answer in time")]
     Timeout,
     /// None of the certificates offered is the one invited.
-    #[error("the server does not hold the root certificate of the invitation; this may be another server, or somebody in between")]
+    #[error(
+        "the server does not hold the root certificate of the invitation; this may be another server, or somebody in between"
+    )]
     Stranger,
     /// The server said no: the token is wrong, used or late, or the device is revoked.
     #[error("the enrolment server refused with {status}: {reason}")]
@@ -200,9 +202,13 @@ fn chain_for(
     root: &CertificateDer<'static>,
 ) -> Result<Vec<CertificateDer<'static>>, EstError> {
     let own_key = key.subject_public_key_info();
-    let is_own = |der: &CertificateDer<'_>| x509_parser::parse_x509_certificate(der).is_ok_and(|(_, c)| c.public_key().raw == own_key);
+    let is_own = |der: &CertificateDer<'_>| {
+        x509_parser::parse_x509_certificate(der).is_ok_and(|(_, c)| c.public_key().raw == own_key)
+    };
     let (mut chain, rest): (Vec<_>, Vec<_>) = offered.into_iter().partition(is_own);
-    let [leaf] = chain.as_slice() else { return Err(EstError::Answer("it has no certificate for the key that was sent")) };
+    let [leaf] = chain.as_slice() else {
+        return Err(EstError::Answer("it has no certificate for the key that was sent"));
+    };
     let named = x509_parser::parse_x509_certificate(leaf).is_ok_and(|(_, c)| {
         let mut names = c.subject().iter_common_name();
         names.next().and_then(|name| name.as_str().ok()) == Some(device.as_str()) && names.next().is_none()
@@ -211,12 +217,18 @@ fn chain_for(
         return Err(EstError::Answer("the certificate is for another name"));
     }
     let intermediates: Vec<_> = rest.into_iter().filter(|certificate| certificate != root).collect();
-    let anchor = webpki::anchor_from_trusted_cert(root).map_err(|_| EstError::Answer("the root certificate cannot be used"))?;
-    let entity = webpki::EndEntityCert::try_from(leaf).map_err(|_| EstError::Answer("the certificate cannot be read"))?;
+    let anchor =
+        webpki::anchor_from_trusted_cert(root).map_err(|_| EstError::Answer("the root certificate cannot be used"))?;
+    let entity =
+        webpki::EndEntityCert::try_from(leaf).map_err(|_| EstError::Answer("the certificate cannot be read"))?;
     let usage = webpki::KeyUsage::client_auth();
     entity
         .verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &[anchor], &intermediates, UnixTime::now(), usage, None, None)
-        .map_err(|_| EstError::Answer("the certificate does not chain to the root, or is not valid now; is this device's clock right?"))?;
+        .map_err(|_| {
+            EstError::Answer(
+                "the certificate does not chain to the root, or is not valid now; is this device's clock right?",
+            )
+        })?;
     chain.extend(intermediates);
     Ok(chain)
 }
@@ -237,7 +249,12 @@ fn certificates(answer: &[u8]) -> Result<Vec<CertificateDer<'static>>, EstError>
     Ok(out)
 }
 
-async fn send(server: &EstServer, tls: Arc<ClientConfig>, request: http::request::Builder, body: Bytes) -> Result<Vec<u8>, EstError> {
+async fn send(
+    server: &EstServer,
+    tls: Arc<ClientConfig>,
+    request: http::request::Builder,
+    body: Bytes,
+) -> Result<Vec<u8>, EstError> {
     tokio::time::timeout(EST_TIMEOUT, exchange(server, tls, request, body)).await.map_err(|_| EstError::Timeout)?
 }
 
@@ -250,7 +267,8 @@ async fn exchange(
     let name = ServerName::try_from(server.host.clone()).map_err(|_| EstError::Host(server.host.clone()))?;
     let socket = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(EstError::Connect)?;
     let stream = TlsConnector::from(tls).connect(name, socket).await.map_err(EstError::Connect)?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| EstError::Http(e.into()))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| EstError::Http(e.into()))?;
     let request = request
         .header(header::HOST, format!("{}:{}", server.host, server.port))
         .header(header::CONNECTION, "close")
@@ -277,7 +295,8 @@ async fn exchange(
     match head.status {
         StatusCode::OK => Ok(body.to_vec()),
         StatusCode::ACCEPTED => {
-            let seconds = head.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+            let seconds =
+                head.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
             Err(EstError::Later { seconds: seconds.unwrap_or(60) })
         }
         status => {

@@ -53,7 +53,14 @@ impl OwnedWave {
     #[must_use]
     pub fn as_raw(&self) -> Option<RawWave<'_>> {
         let samples = Samples::from_le_bytes(&self.bytes)?;
-        Some(RawWave { code: self.code, start: self.start, rate: self.rate, scale: self.scale, quality: Quality::GOOD, samples })
+        Some(RawWave {
+            code: self.code,
+            start: self.start,
+            rate: self.rate,
+            scale: self.scale,
+            quality: Quality::GOOD,
+            samples,
+        })
     }
 }
 
@@ -86,12 +93,17 @@ pub fn read(line: &str, device: &DeviceId, now: DeviceTime) -> Result<Line, Line
         Ok(numeric) => numerics.push(numeric),
         Err(error) => fault = Some(error),
     })?;
-    fault.map_or(Ok(Line::Numerics(numerics)), |error| Err(error.into()))
+    match fault {
+        Some(error) => Err(error.into()),
+        None if numerics.is_empty() => Err(PackError::Empty.into()),
+        None => Ok(Line::Numerics(numerics)),
+    }
 }
 
 fn wave(line: &str, now: DeviceTime) -> Result<OwnedWave, LineError> {
     let line: WaveLine<'_> = serde_json::from_str(line).map_err(LineError::Wave)?;
-    let code = Code::by_reference_id(&line.wave).filter(|code| code.info().is_some_and(|info| info.kind == Kind::Waveform));
+    let code =
+        Code::by_reference_id(&line.wave).filter(|code| code.info().is_some_and(|info| info.kind == Kind::Waveform));
     let code = code.ok_or_else(|| LineError::UnknownWave(line.wave.chars().take(64).collect()))?;
     let microhertz = (line.rate * 1e6).round();
     let in_range = microhertz >= 1.0 && microhertz <= f64::from(u32::MAX);
@@ -99,7 +111,8 @@ fn wave(line: &str, now: DeviceTime) -> Result<OwnedWave, LineError> {
     let rate = if in_range { SampleRate::from_microhertz(microhertz as u32) } else { None };
     let start = match line.t {
         None => now,
-        Some(seconds) if (0.0..=253_402_300_799.0).contains(&seconds) => {
+        Some(seconds) if (0.0..=253_402_300_799.0).contains(&seconds) =>
+        {
             #[expect(clippy::cast_possible_truncation, reason = "checked to be in range")]
             DeviceTime::from_micros((seconds * 1e6).round() as i64)
         }
@@ -125,17 +138,28 @@ mod tests {
         let read = |line| read(line, &device, now);
         for line in [r#" {"n":"MDC_TEMP","u":"Cel","v":36.7} "#, r#"[{"bn":"MDC_TEMP","bu":"Cel","v":36.7}]"#] {
             let Line::Numerics(numerics) = read(line).unwrap() else { panic!("{line}") };
-            assert_eq!((numerics[0].code, numerics[0].taken_at, numerics[0].value.unwrap().to_string()), (Code::TEMP, now, "36.7".into()));
+            assert_eq!(
+                (numerics[0].code, numerics[0].taken_at, numerics[0].value.unwrap().to_string()),
+                (Code::TEMP, now, "36.7".into())
+            );
         }
-        let line = r#"{"wave":"MDC_ECG_ELEC_POTL_II","rate":62.4725,"gain":200,"t":1764000000.5,"samples":[0,5,null,-5]}"#;
+        let line =
+            r#"{"wave":"MDC_ECG_ELEC_POTL_II","rate":62.4725,"gain":200,"t":1764000000.5,"samples":[0,5,null,-5]}"#;
         let Line::Wave(wave) = read(line).unwrap() else { panic!("{line}") };
         let raw = wave.as_raw().unwrap();
         assert_eq!((raw.rate.microhertz(), raw.start.micros()), (62_472_500, 1_764_000_000_500_000));
         assert_eq!(raw.samples.iter().collect::<Vec<_>>(), [0, 5, NO_VALUE, -5]);
-        for line in ["", "x", "{}", r#"{"n":"MDC_TEMP","u":"K","v":1}"#, r#"{"wave":"MDC_TEMP","rate":1,"gain":1,"samples":[1]}"#,
-            r#"{"wave":"MDC_RESP","rate":0,"gain":1,"samples":[1]}"#, r#"{"wave":"MDC_RESP","rate":1,"gain":1,"samples":[40000]}"#,
-            r#"{"wave":"MDC_RESP","rate":1,"gain":1,"t":-1,"samples":[1]}"#, r#"{"wave":"MDC_RESP","rate":1,"gain":1,"samples":[1],"x":1}"#]
-        {
+        for line in [
+            "",
+            "x",
+            "{}",
+            r#"{"n":"MDC_TEMP","u":"K","v":1}"#,
+            r#"{"wave":"MDC_TEMP","rate":1,"gain":1,"samples":[1]}"#,
+            r#"{"wave":"MDC_RESP","rate":0,"gain":1,"samples":[1]}"#,
+            r#"{"wave":"MDC_RESP","rate":1,"gain":1,"samples":[40000]}"#,
+            r#"{"wave":"MDC_RESP","rate":1,"gain":1,"t":-1,"samples":[1]}"#,
+            r#"{"wave":"MDC_RESP","rate":1,"gain":1,"samples":[1],"x":1}"#,
+        ] {
             assert!(read(line).is_err(), "{line}");
         }
     }

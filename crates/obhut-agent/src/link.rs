@@ -6,8 +6,8 @@
 //! What always holds: at most one connection; every published number is answered at most once; delays grow, are random and bounded.
 
 use crate::limits::{
-    ACK_TIMEOUT, DRAIN_TIMEOUT, IN_FLIGHT_MAX, KEEP_ALIVE_SECONDS, OPEN_TIMEOUT, PACKET_BYTES_MAX, PING_TIMEOUT, RECONNECT_FIRST, RECONNECT_MAX,
-    RECONNECT_MIN, REFUSED_DELAY, SETTLED_AFTER,
+    ACK_TIMEOUT, DRAIN_TIMEOUT, IN_FLIGHT_MAX, KEEP_ALIVE_SECONDS, OPEN_TIMEOUT, PACKET_BYTES_MAX, PING_TIMEOUT,
+    RECONNECT_FIRST, RECONNECT_MAX, RECONNECT_MIN, REFUSED_DELAY, SETTLED_AFTER,
 };
 use crate::time::Monotonic;
 use mqtt_protocol_core::mqtt::common::Cursor;
@@ -186,7 +186,9 @@ impl Link {
             return false;
         }
         let Ok(id) = self.mqtt.acquire_packet_id() else { return false };
-        let packet = Publish::builder().topic_name(self.topic.as_str()).map(|p| p.qos(Qos::AtLeastOnce).packet_id(id).payload(frame));
+        let packet = Publish::builder()
+            .topic_name(self.topic.as_str())
+            .map(|p| p.qos(Qos::AtLeastOnce).packet_id(id).payload(frame));
         let Ok(packet) = packet.and_then(|p| p.build()) else { return false };
         let events = self.mqtt.checked_send(packet);
         let sent = events.iter().any(|event| matches!(event, Event::RequestSendPacket { .. }));
@@ -240,7 +242,9 @@ impl Link {
         };
         self.phase = Phase::Greeting { until };
         self.mqtt = fresh();
-        let connect = Connect::builder().client_id(self.device.as_str()).and_then(|c| c.clean_start(true).keep_alive(KEEP_ALIVE_SECONDS).build());
+        let connect = Connect::builder()
+            .client_id(self.device.as_str())
+            .and_then(|c| c.clean_start(true).keep_alive(KEEP_ALIVE_SECONDS).build());
         match connect {
             Ok(connect) => {
                 let events = self.mqtt.checked_send(connect);
@@ -288,7 +292,8 @@ impl Link {
 
     fn packet(&mut self, now: Monotonic, packet: &Packet, out: &mut Vec<Effect>) {
         match packet {
-            Packet::V5_0Connack(connack) if matches!(self.phase, Phase::Greeting { .. }) => match connack.reason_code() {
+            Packet::V5_0Connack(connack) if matches!(self.phase, Phase::Greeting { .. }) => match connack.reason_code()
+            {
                 ConnectReasonCode::Success => {
                     let allowed = connack.props().iter().find_map(|p| match p {
                         Property::ReceiveMaximum(max) => Some(max.val()),
@@ -419,7 +424,8 @@ impl Link {
 }
 
 fn fresh() -> Connection<role::Client> {
-    let mut mqtt = Connection::with_options(Version::V5_0, ConnectionOptions::new().maximum_packet_size_recv(PACKET_BYTES_MAX));
+    let mut mqtt =
+        Connection::with_options(Version::V5_0, ConnectionOptions::new().maximum_packet_size_recv(PACKET_BYTES_MAX));
     mqtt.set_pingresp_recv_timeout(u64::try_from(PING_TIMEOUT.as_millis()).unwrap_or(u64::MAX));
     mqtt
 }

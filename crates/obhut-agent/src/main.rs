@@ -45,7 +45,9 @@ enum Command {
     ///
     /// Everything asked for stands in the invitation that `obhut device invite` prints. The server is trusted only if it holds the root
     /// certificate with the fingerprint given, and the token is sent to no one else.
-    #[command(after_help = "Example: obhut-agent enrol --server https://ward.example:8443 --ca-sha256 ab12… --device mon-01 --serial SN-4711 --token-file token\nNext:    obhut-agent run --gateway ward.example:8883")]
+    #[command(
+        after_help = "Example: obhut-agent enrol --server https://ward.example:8443 --ca-sha256 ab12… --device mon-01 --serial SN-4711 --token-file token\nNext:    obhut-agent run --gateway ward.example:8883"
+    )]
     Enrol {
         /// Address of the enrolment server
         #[arg(long, value_name = "URL")]
@@ -69,7 +71,9 @@ enum Command {
     /// Send readings from standard input, one per line, until it ends or a signal comes
     ///
     /// A line is a SenML record or pack, or a stretch of waveform. What is not acknowledged at the end stays in the buffer and is sent next time.
-    #[command(after_help = "Example: echo '{\"n\":\"MDC_TEMP\",\"u\":\"Cel\",\"v\":36.7}' | obhut-agent run --gateway ward.example:8883\n         {\"wave\":\"MDC_ECG_ELEC_POTL_II\",\"rate\":250,\"gain\":200,\"samples\":[0,5,null,-5]}")]
+    #[command(
+        after_help = "Example: echo '{\"n\":\"MDC_TEMP\",\"u\":\"Cel\",\"v\":36.7}' | obhut-agent run --gateway ward.example:8883\n         {\"wave\":\"MDC_ECG_ELEC_POTL_II\",\"rate\":250,\"gain\":200,\"samples\":[0,5,null,-5]}"
+    )]
     Run {
         /// Address of the gateway, `host:port`
         #[arg(long, value_name = "HOST:PORT")]
@@ -159,10 +163,16 @@ async fn enrol(state: &StateDir, invitation: Invitation, output: Output) -> anyh
     state.enrol(&device, &enrolled.root, enrolled.identity_pem.as_bytes())?;
     let validity = state.identity()?.validity();
     let ends = validity.map_or(0, |v| v.to);
-    print(output, &serde_json::json!({"device": device.id.as_str(), "certificate_ends": ends}), &format!(
-        "Enrolled as `{}`; the certificate lasts {} and renews itself while the agent runs.\nNext: obhut-agent run --gateway HOST:8883 --state {}",
-        device.id, left(ends), state.path().display()
-    ))
+    print(
+        output,
+        &serde_json::json!({"device": device.id.as_str(), "certificate_ends": ends}),
+        &format!(
+            "Enrolled as `{}`; the certificate lasts {} and renews itself while the agent runs.\nNext: obhut-agent run --gateway HOST:8883 --state {}",
+            device.id,
+            left(ends),
+            state.path().display()
+        ),
+    )
 }
 
 fn read_token(file: &std::path::Path) -> anyhow::Result<String> {
@@ -243,7 +253,12 @@ fn status(state: &StateDir, output: Output) -> anyhow::Result<()> {
     });
     let text = format!(
         "device       {}\nserial       {}\ncertificate  {}, lasts {}\nbuffer       {} bytes on disk\nagent        {}",
-        device.id, device.serial, validity.serial, left(validity.to), state.buffer_bytes(), if running { "running" } else { "not running" }
+        device.id,
+        device.serial,
+        validity.serial,
+        left(validity.to),
+        state.buffer_bytes(),
+        if running { "running" } else { "not running" }
     );
     print(output, &json, &text)
 }
@@ -258,7 +273,9 @@ fn print(output: Output, json: &serde_json::Value, text: &str) -> anyhow::Result
 }
 
 fn left(ends: i64) -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
     match ends - now {
         seconds if seconds <= 0 => "no longer; the device must be invited anew".to_owned(),
         seconds => format!("{} h {} min more", seconds / 3_600, seconds / 60 % 60),

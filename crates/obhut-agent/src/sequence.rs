@@ -82,7 +82,8 @@ fn bytes(run: u32, reserved: u64) -> Vec<u8> {
     out.extend_from_slice(&run.to_le_bytes());
     out.extend_from_slice(&reserved.to_le_bytes());
     // A guard against a file cut or filled with zeros by the file system; not against malice, which could do worse.
-    let sum = out.iter().fold(0xcbf2_9ce4_8422_2325u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+    let sum =
+        out.iter().fold(0xcbf2_9ce4_8422_2325u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     out.extend_from_slice(&sum.to_le_bytes());
     out
 }

@@ -91,7 +91,11 @@ impl Identity {
     pub fn validity(&self) -> Option<Validity> {
         let (_, leaf) = x509_parser::parse_x509_certificate(self.chain.first()?).ok()?;
         let validity = leaf.validity();
-        Some(Validity { from: validity.not_before.timestamp(), to: validity.not_after.timestamp(), serial: format!("{:x}", leaf.serial) })
+        Some(Validity {
+            from: validity.not_before.timestamp(),
+            to: validity.not_after.timestamp(),
+            serial: format!("{:x}", leaf.serial),
+        })
     }
 }
 
@@ -136,7 +140,11 @@ impl StateDir {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StateError> {
         use std::os::unix::fs::DirBuilderExt;
         let path = path.into();
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|source| StateError::Io { file: ".", source })?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|source| StateError::Io { file: ".", source })?;
         Ok(Self { path })
     }
 
@@ -153,7 +161,8 @@ impl StateDir {
     pub fn lock(&self) -> Result<Lock, StateError> {
         let file = File::options().create(true).truncate(false).write(true).open(self.file(LOCK));
         let file = file.map_err(|source| StateError::Io { file: LOCK, source })?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| StateError::InUse)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| StateError::InUse)?;
         Ok(Lock(file))
     }
 
@@ -169,8 +178,10 @@ impl StateDir {
     /// [`StateError`].
     pub fn device(&self) -> Result<Device, StateError> {
         let bytes = self.read(DEVICE)?;
-        let file: DeviceFile = serde_json::from_slice(&bytes).map_err(|_| StateError::Damaged { file: DEVICE, why: "not the JSON that belongs there" })?;
-        let id = DeviceId::new(&file.device).map_err(|_| StateError::Damaged { file: DEVICE, why: "the device id is malformed" })?;
+        let file: DeviceFile = serde_json::from_slice(&bytes)
+            .map_err(|_| StateError::Damaged { file: DEVICE, why: "not the JSON that belongs there" })?;
+        let id = DeviceId::new(&file.device)
+            .map_err(|_| StateError::Damaged { file: DEVICE, why: "the device id is malformed" })?;
         Ok(Device { id, serial: file.serial, enrolment_host: file.enrolment_host, enrolment_port: file.enrolment_port })
     }
 
@@ -179,7 +190,8 @@ impl StateDir {
     /// # Errors
     /// [`StateError`].
     pub fn root(&self) -> Result<CertificateDer<'static>, StateError> {
-        CertificateDer::from_pem_slice(&self.read(ROOT)?).map_err(|_| StateError::Damaged { file: ROOT, why: "not a certificate" })
+        CertificateDer::from_pem_slice(&self.read(ROOT)?)
+            .map_err(|_| StateError::Damaged { file: ROOT, why: "not a certificate" })
     }
 
     /// Key and certificate.
@@ -202,7 +214,8 @@ impl StateDir {
             enrolment_host: device.enrolment_host.clone(),
             enrolment_port: device.enrolment_port,
         };
-        let json = serde_json::to_vec_pretty(&file).map_err(|error| StateError::Io { file: DEVICE, source: error.into() })?;
+        let json =
+            serde_json::to_vec_pretty(&file).map_err(|error| StateError::Io { file: DEVICE, source: error.into() })?;
         self.write(DEVICE, &json)?;
         self.write(ROOT, certificate_pem(root).as_bytes())?;
         self.renew(identity_pem)

@@ -54,7 +54,11 @@ impl ReadingClock for SystemClock {
     }
 
     fn wall_micros(&self) -> i64 {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_micros()).ok()).unwrap_or(0)
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .ok()
+            .and_then(|d| i64::try_from(d.as_micros()).ok())
+            .unwrap_or(0)
     }
 
     fn state(&self) -> Clock {
@@ -129,7 +133,10 @@ mod tests {
     fn a_set_wall_clock_is_flagged_until_the_time_service_has_it_again() {
         let mut anchor = Anchor::new(WALL, 0);
         let stamp = anchor.stamp(WALL + 1_000_000, 1_000_000, Clock::Synchronised);
-        assert_eq!((stamp.at.micros(), stamp.clock, stamp.quality), (WALL + 1_000_000, Clock::Synchronised, Quality::GOOD));
+        assert_eq!(
+            (stamp.at.micros(), stamp.clock, stamp.quality),
+            (WALL + 1_000_000, Clock::Synchronised, Quality::GOOD)
+        );
 
         let stamp = anchor.stamp(WALL - 3_600_000_000, 2_000_000, Clock::FreeRunning);
         assert_eq!(stamp.at.micros(), WALL - 3_600_000_000);
@@ -138,9 +145,16 @@ mod tests {
         assert_eq!(stamp.quality, Quality::CLOCK_SUSPECT, "still unknown whether the new time is right");
 
         let stamp = anchor.stamp(WALL + 4_000_000, 4_000_000, Clock::Synchronised);
-        assert_eq!((stamp.clock, stamp.quality), (Clock::FreeRunning, Quality::CLOCK_SUSPECT), "the jump back is one, too");
+        assert_eq!(
+            (stamp.clock, stamp.quality),
+            (Clock::FreeRunning, Quality::CLOCK_SUSPECT),
+            "the jump back is one, too"
+        );
         let stamp = anchor.stamp(WALL + 5_000_000, 5_000_000, Clock::Synchronised);
-        assert_eq!((stamp.at.micros(), stamp.clock, stamp.quality), (WALL + 5_000_000, Clock::Synchronised, Quality::GOOD));
+        assert_eq!(
+            (stamp.at.micros(), stamp.clock, stamp.quality),
+            (WALL + 5_000_000, Clock::Synchronised, Quality::GOOD)
+        );
     }
 
     #[test]

@@ -9,7 +9,10 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use std::sync::Arc;
 
 /// A connection that trusts `root` alone and shows `identity` if there is one.
-pub(crate) fn trusting(root: &CertificateDer<'static>, identity: Option<&Identity>) -> Result<Arc<ClientConfig>, Error> {
+pub(crate) fn trusting(
+    root: &CertificateDer<'static>,
+    identity: Option<&Identity>,
+) -> Result<Arc<ClientConfig>, Error> {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone())?;
     let builder = builder()?.with_root_certificates(roots);
@@ -52,7 +55,12 @@ impl ServerCertVerifier for AcceptAny {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         Err(Error::General("TLS 1.2 is not spoken".into()))
     }
 

@@ -138,7 +138,13 @@ impl<D: Disk> Buffer<D> {
                     let waves = frame.waves().len() > 0;
                     // A frame is in two files after a crash between spilling and removing; the older copy is as good.
                     if let std::collections::btree_map::Entry::Vacant(vacant) = self.frames.entry(number) {
-                        vacant.insert(Slot { segment, index: record.index, offset: record.offset, len: record.len, waves });
+                        vacant.insert(Slot {
+                            segment,
+                            index: record.index,
+                            offset: record.offset,
+                            len: record.len,
+                            waves,
+                        });
                         entry.frames += 1;
                         entry.waves += u32::from(waves);
                     }
@@ -154,6 +160,8 @@ impl<D: Disk> Buffer<D> {
         }
         entry.bytes = good;
         self.bytes += good;
+        // A killed process leaves what it wrote to the operating system; the next flush has to cover that, too.
+        self.unsynced.insert(segment);
         self.segments.insert(segment, entry);
         for number in removed {
             self.forget(number);
@@ -250,7 +258,8 @@ impl<D: Disk> Buffer<D> {
         if self.segments.get(&self.active).is_some_and(|active| active.bytes + size > self.segment_max) {
             self.active += 1;
         }
-        let (segment, index, offset) = self.segments.get(&self.active).map_or((self.active, 0, 0), |s| (self.active, s.records, s.bytes));
+        let (segment, index, offset) =
+            self.segments.get(&self.active).map_or((self.active, 0, 0), |s| (self.active, s.records, s.bytes));
         let sealed = self.key.seal(segment, index, kind, plain).ok_or(BufferError::Seal)?;
         self.unsynced.insert(segment);
         if let Err(error) = self.disk.append(&name_of(segment), &sealed) {
@@ -379,8 +388,15 @@ impl<D: Disk> Buffer<D> {
         let mut entry = Segment::default();
         let mut moved = Vec::new();
         for record in Records::new(&self.key, segment, &old) {
-            let Some((number, frame)) = record::split_frame(&record.plain).filter(|_| record.kind == Kind::Frame) else { continue };
-            let Some(slot) = self.frames.get(&number).filter(|slot| slot.segment == segment && slot.index == record.index) else { continue };
+            let Some((number, frame)) = record::split_frame(&record.plain).filter(|_| record.kind == Kind::Frame)
+            else {
+                continue;
+            };
+            let Some(slot) =
+                self.frames.get(&number).filter(|slot| slot.segment == segment && slot.index == record.index)
+            else {
+                continue;
+            };
             let rest = if slot.waves { without_waves(frame) } else { Some(frame.to_vec()) };
             let stripped = slot.waves;
             let Some(rest) = rest else {
@@ -388,7 +404,10 @@ impl<D: Disk> Buffer<D> {
                 continue;
             };
             let offset = new.len() as u64;
-            let sealed = self.key.seal(segment, entry.records, Kind::Frame, &record::join_frame(number, &rest)).ok_or(BufferError::Seal)?;
+            let sealed = self
+                .key
+                .seal(segment, entry.records, Kind::Frame, &record::join_frame(number, &rest))
+                .ok_or(BufferError::Seal)?;
             let len = u32::try_from(sealed.len()).unwrap_or(u32::MAX);
             new.extend_from_slice(&sealed);
             moved.push((number, Some(Slot { segment, index: entry.records, offset, len, waves: false }), stripped));
@@ -398,7 +417,10 @@ impl<D: Disk> Buffer<D> {
         // The old file may note removals in files older than itself; they are noted anew.
         let older: Vec<u64> = self.segments.range(..segment).flat_map(|(_, s)| s.gone.iter().copied()).collect();
         for batch in older.chunks(GONE_BATCH_MAX) {
-            let sealed = self.key.seal(segment, entry.records, Kind::Gone, &record::join_numbers(batch)).ok_or(BufferError::Seal)?;
+            let sealed = self
+                .key
+                .seal(segment, entry.records, Kind::Gone, &record::join_numbers(batch))
+                .ok_or(BufferError::Seal)?;
             new.extend_from_slice(&sealed);
             entry.records += 1;
         }

@@ -40,7 +40,8 @@ impl BufferKey {
         let start = out.len();
         out.extend_from_slice(plain);
         let aad = Aad::from(associated(segment, index, kind));
-        let tag = self.0.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad, out.get_mut(start..)?).ok()?;
+        let tag =
+            self.0.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad, out.get_mut(start..)?).ok()?;
         out.extend_from_slice(tag.as_ref());
         Some(out)
     }
