@@ -1,0 +1,120 @@
+//! Beds and who lies in them: bind with two identifiers, unbind, erase.
+
+use super::devices::{Until, declared_bed};
+use super::{AdminError, blocking, time_or_now};
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::{Path, State};
+use obhut_model::Subject;
+use obhut_store::Identity;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Value>, AdminError> {
+    blocking(move || {
+        let (devices, subjects) = state.records.bindings()?;
+        let now = time_or_now(&state, None);
+        let charter = state.charter.load();
+        let rows: Vec<Value> = charter
+            .beds
+            .iter()
+            .map(|(bed, label)| {
+                let subject = subjects.iter().find(|s| s.bed == *bed && s.from <= now && s.to.is_none_or(|to| now < to));
+                let here: Vec<&str> = devices
+                    .iter()
+                    .filter(|d| d.bed == *bed && d.from <= now && d.to.is_none_or(|to| now < to))
+                    .map(|d| d.device.as_str())
+                    .collect();
+                json!({"id": bed.as_str(), "label": label, "subject": subject.map(|s| s.subject.to_string()),
+                       "since": subject.map(|s| s.from.micros()), "devices": here})
+            })
+            .collect();
+        Ok(Json(json!({"beds": rows})))
+    })
+    .await
+}
+
+/// Identity as the operator types it. `Debug` is deliberately absent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Admit {
+    name: String,
+    birth_date: String,
+    record_number: String,
+    from: Option<i64>,
+}
+
+fn is_iso_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |part: &str, digits: usize| (part.len() == digits).then(|| part.parse::<u32>().ok()).flatten();
+    match parts.as_slice() {
+        [year, month, day] => {
+            number(year, 4).is_some() && number(month, 2).is_some_and(|m| (1..=12).contains(&m)) && number(day, 2).is_some_and(|d| (1..=31).contains(&d))
+        }
+        _ => false,
+    }
+}
+
+pub(super) async fn admit(
+    State(state): State<Arc<AppState>>,
+    Path(bed): Path<String>,
+    Json(admit): Json<Admit>,
+) -> Result<Json<Value>, AdminError> {
+    if !is_iso_date(&admit.birth_date) {
+        return Err(AdminError::bad("birth_date", "the birth date is not a date", "write it as YYYY-MM-DD"));
+    }
+    if admit.record_number.trim().is_empty() || admit.name.trim().is_empty() {
+        return Err(AdminError::bad("identifiers", "a patient is bound with a record number, a birth date and a name", "read them off the wristband"));
+    }
+    blocking(move || {
+        let bed = declared_bed(&state, &bed)?;
+        let from = time_or_now(&state, admit.from);
+        let identity = Identity { name: admit.name, birth_date: admit.birth_date, record_number: admit.record_number };
+        let subject = state.records.bind_patient(&identity, &bed, from)?;
+        state.refresh()?;
+        Ok(Json(json!({"bed": bed.as_str(), "subject": subject.to_string(), "from": from.micros()})))
+    })
+    .await
+}
+
+pub(super) async fn discharge(
+    State(state): State<Arc<AppState>>,
+    Path(bed): Path<String>,
+    Json(until): Json<Until>,
+) -> Result<Json<Value>, AdminError> {
+    blocking(move || {
+        let bed = declared_bed(&state, &bed)?;
+        let to = time_or_now(&state, until.to);
+        let subject = state.records.unbind_patient(&bed, to)?;
+        state.refresh()?;
+        Ok(Json(json!({"bed": bed.as_str(), "subject": subject.to_string(), "to": to.micros()})))
+    })
+    .await
+}
+
+pub(super) async fn erase(State(state): State<Arc<AppState>>, Path(subject): Path<String>) -> Result<Json<Value>, AdminError> {
+    let subject: Subject =
+        subject.parse().map_err(|_| AdminError::bad("subject", "a subject is named by its pseudonym", "see `obhut bed list`"))?;
+    blocking(move || {
+        let erased = state.readings.erase(subject)?;
+        state.refresh()?;
+        Ok(Json(json!({"subject": subject.to_string(), "objects": erased.objects, "bytes": erased.bytes})))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_iso_date;
+
+    #[test]
+    fn dates_are_checked() {
+        for good in ["1950-01-31", "2026-12-01"] {
+            assert!(is_iso_date(good));
+        }
+        for bad in ["", "31.01.1950", "1950-13-01", "1950-1-1", "1950-01-00", "1950-01-01-01"] {
+            assert!(!is_iso_date(bad), "{bad}");
+        }
+    }
+}

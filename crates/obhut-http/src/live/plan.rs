@@ -1,0 +1,47 @@
+//! What stands where: beds of the charter, devices of the records, and whether a bed is taken. Never who lies in it.
+
+use obhut_model::{BedId, DeviceId, ModelId};
+use obhut_store::DeviceState;
+
+/// The ward as charter and records declare it.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Ward identifier.
+    pub ward: String,
+    /// Ward name, as people call it.
+    pub name: String,
+    /// Name of the charter file, without directory.
+    pub charter: String,
+    /// Beds in the charter's order.
+    pub beds: Vec<PlanBed>,
+    /// Devices that are known.
+    pub devices: Vec<LiveDevice>,
+}
+
+/// A bed.
+#[derive(Debug, Clone)]
+pub struct PlanBed {
+    /// Identifier.
+    pub id: BedId,
+    /// Label on its sign.
+    pub label: String,
+    /// Whether a patient is bound to it now.
+    pub occupied: bool,
+}
+
+/// A device.
+#[derive(Debug, Clone)]
+pub struct LiveDevice {
+    /// Identifier.
+    pub id: DeviceId,
+    /// Model of the charter.
+    pub model: ModelId,
+    /// Kind of the model, for the icon.
+    pub kind: String,
+    /// Whether the charter calls the model life-supporting.
+    pub life_supporting: bool,
+    /// State in the records.
+    pub state: DeviceState,
+    /// The bed it stands at now.
+    pub bed: Option<BedId>,
+}

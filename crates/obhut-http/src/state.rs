@@ -1,0 +1,343 @@
+//! Everything the routers share: the rooms of the house, joined.
+//!
+//! What is here decides nothing about readings or people; it keeps the gateway's tables and the live ward's plan in step with charter and records.
+//!
+//! INVARIANT: the tables the gateway decides by are derived from charter and records by [`AppState::refresh`] alone.
+
+use crate::live::{LiveDevice, LiveWard, Plan, PlanBed, SystemState};
+use crate::session::{NoRandomness, SessionBook};
+use arc_swap::ArcSwap;
+use obhut_charter::Checked;
+use obhut_charter::rules::Rules;
+use obhut_gateway::{BindingTable, Clock, Counters, DeviceTable, Door, GatewayContext, Limits, Refusal, Sessions};
+use obhut_model::{BedId, DeviceId, DeviceTime, ServerTime};
+use obhut_pki::est::Enrolment;
+use obhut_pki::{Authority, RefusalCounters, Revocations, Serial, UnixTime};
+use obhut_store::{Health, Readings, Records, StoreError};
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
+
+/// The real time, for certificates and invitations; ward time may run faster in a demonstration.
+#[must_use]
+pub fn real_now() -> ServerTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    ServerTime::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The same as certificates count it.
+#[must_use]
+pub fn unix(at: ServerTime) -> UnixTime {
+    obhut_pki::unix(u64::try_from(at.micros() / 1_000_000).unwrap_or(0))
+}
+
+/// The charter in force.
+#[derive(Debug)]
+pub struct CharterInForce {
+    /// File name without directory.
+    pub name: String,
+    /// As checked.
+    pub checked: Checked,
+    /// As compiled.
+    pub rules: Arc<Rules>,
+    /// Ward identifier and name.
+    pub ward: (String, String),
+    /// Beds with their labels, in the charter's order.
+    pub beds: Vec<(BedId, String)>,
+}
+
+/// Where a charter comes from, so that it can be loaded again.
+pub type CharterSource = Box<dyn Fn() -> Result<CharterInForce, String> + Send + Sync>;
+
+/// What [`AppState::new`] joins.
+pub struct Parts {
+    /// Ward time.
+    pub clock: Arc<dyn Clock>,
+    /// Ward seconds in a real second.
+    pub speed: f64,
+    /// The charter in force.
+    pub charter: CharterInForce,
+    /// Loads it again.
+    pub charter_source: CharterSource,
+    /// Whether the newest charter file was refused and an older one rules from the start.
+    pub charter_refused: bool,
+    /// Name or address people reach the server by, for links.
+    pub public_name: String,
+    /// Records.
+    pub records: Arc<dyn Records>,
+    /// Readings.
+    pub readings: Arc<dyn Readings>,
+    /// Certificate authority.
+    pub authority: Arc<Authority>,
+    /// Revoked certificates.
+    pub revocations: Arc<Revocations>,
+    /// Enrolment decisions.
+    pub enrolment: Arc<Enrolment>,
+    /// What TLS on the HTTPS port refuses.
+    pub https_refusals: Arc<RefusalCounters>,
+}
+
+/// Everything the routers share.
+pub struct AppState {
+    /// Ward time.
+    pub clock: Arc<dyn Clock>,
+    /// Links and sessions of people.
+    pub sessions: SessionBook,
+    /// The live ward.
+    pub live: Arc<LiveWard>,
+    /// The charter in force.
+    pub charter: ArcSwap<CharterInForce>,
+    /// Records.
+    pub records: Arc<dyn Records>,
+    /// Readings.
+    pub readings: Arc<dyn Readings>,
+    /// Certificate authority.
+    pub authority: Arc<Authority>,
+    /// Revoked certificates.
+    pub revocations: Arc<Revocations>,
+    /// Enrolment decisions.
+    pub enrolment: Arc<Enrolment>,
+    /// What TLS on the HTTPS port refused.
+    pub https_refusals: Arc<RefusalCounters>,
+    /// Cancelled when the server stops.
+    pub stopping: CancellationToken,
+    /// Where pages are served, once they are.
+    pub https_address: OnceLock<SocketAddr>,
+    /// Where devices connect, once they can.
+    pub gateway_address: OnceLock<SocketAddr>,
+    /// Set when the device door opens; a tool has none.
+    door: Arc<OnceLock<DoorView>>,
+    charter_source: CharterSource,
+    public_name: String,
+    reload_refused: Arc<AtomicBool>,
+    rules: Arc<ArcSwap<Rules>>,
+    bindings: Arc<ArcSwap<BindingTable>>,
+    devices: Arc<ArcSwap<DeviceTable>>,
+    refreshing: Mutex<()>,
+}
+
+/// What the pages and the operator see of the device door.
+#[derive(Clone)]
+struct DoorView {
+    sessions: Arc<Sessions>,
+    counters: Arc<Counters>,
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppState").finish_non_exhaustive()
+    }
+}
+
+impl AppState {
+    /// Joins the parts and derives the first tables.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the records cannot be read.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, StoreError> {
+        let reload_refused = Arc::new(AtomicBool::new(parts.charter_refused));
+        let door: Arc<OnceLock<DoorView>> = Arc::default();
+        let system = {
+            let (readings, door, refused) = (parts.readings.clone(), door.clone(), reload_refused.clone());
+            move || system_state(&*readings, door.get(), refused.load(Ordering::Relaxed))
+        };
+        let rules = Arc::new(ArcSwap::from(parts.charter.rules.clone()));
+        let live = LiveWard::new(parts.clock.clone(), parts.speed, Plan::default(), parts.charter.rules.clone(), Box::new(system));
+        let state = Arc::new(Self {
+            clock: parts.clock,
+            sessions: SessionBook::default(),
+            live,
+            charter: ArcSwap::from_pointee(parts.charter),
+            records: parts.records,
+            readings: parts.readings,
+            authority: parts.authority,
+            revocations: parts.revocations,
+            enrolment: parts.enrolment,
+            door,
+            https_refusals: parts.https_refusals,
+            stopping: CancellationToken::new(),
+            https_address: OnceLock::new(),
+            gateway_address: OnceLock::new(),
+            charter_source: parts.charter_source,
+            public_name: parts.public_name,
+            reload_refused,
+            rules,
+            bindings: Arc::new(ArcSwap::from_pointee(BindingTable::default())),
+            devices: Arc::new(ArcSwap::from_pointee(DeviceTable::default())),
+            refreshing: Mutex::new(()),
+        });
+        state.apply_charter();
+        let revoked = state.records.revoked_certificates()?;
+        state.revocations.revoke_all(revoked.iter().filter_map(|serial| Serial::from_hex(serial)));
+        state.refresh()?;
+        Ok(state)
+    }
+
+    /// What the device door needs, sharing the tables this state keeps.
+    #[must_use]
+    pub fn gateway_context(&self, tls: Arc<rustls::ServerConfig>, limits: Limits) -> GatewayContext {
+        GatewayContext {
+            rules: self.rules.clone(),
+            readings: self.readings.clone(),
+            bindings: self.bindings.clone(),
+            devices: self.devices.clone(),
+            live: self.live.clone(),
+            clock: self.clock.clone(),
+            tls,
+            limits: Arc::new(limits),
+        }
+    }
+
+    /// Derives the gateway's tables and the live plan anew from charter and records. Call after every change to the records.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the old tables stay in force.
+    pub fn refresh(&self) -> Result<(), StoreError> {
+        // One at a time, so that an older reading of the records never replaces a newer one.
+        let _guard = self.refreshing.lock();
+        let records = self.records.devices()?;
+        let (at_beds, in_beds) = self.records.bindings()?;
+        self.bindings.store(Arc::new(BindingTable::new(&at_beds, &in_beds)));
+        self.devices.store(Arc::new(DeviceTable::new(&records)));
+
+        let charter = self.charter.load();
+        let now = DeviceTime::from_micros(self.clock.now().micros());
+        let open = |from: DeviceTime, to: Option<DeviceTime>| from <= now && to.is_none_or(|to| now < to);
+        let beds = charter
+            .beds
+            .iter()
+            .map(|(id, label)| PlanBed {
+                id: id.clone(),
+                label: label.clone(),
+                occupied: in_beds.iter().any(|stay| stay.bed == *id && open(stay.from, stay.to)),
+            })
+            .collect();
+        let devices = records
+            .into_iter()
+            .map(|record| LiveDevice {
+                kind: charter.checked.model_kind(&record.model).map_or_else(|| "device".to_owned(), |kind| kind.as_str().to_owned()),
+                life_supporting: charter.rules.models.get(&record.model).is_some_and(|model| model.life_supporting),
+                bed: at_beds.iter().find(|stay| stay.device == record.id && open(stay.from, stay.to)).map(|stay| stay.bed.clone()),
+                id: record.id,
+                model: record.model,
+                state: record.state,
+            })
+            .collect();
+        let (ward, name) = charter.ward.clone();
+        self.live.set_plan(Plan { ward, name, charter: charter.name.clone(), beds, devices });
+        Ok(())
+    }
+
+    /// Revokes a device: durable first, then refused at the door, then its session is cut. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is revoked then.
+    pub fn revoke(&self, device: &DeviceId, reason: &str) -> Result<bool, StoreError> {
+        self.records.revoke(device, reason, real_now())?;
+        let revoked = self.records.revoked_certificates()?;
+        self.revocations.revoke_all(revoked.iter().filter_map(|serial| Serial::from_hex(serial)));
+        self.refresh()?;
+        tracing::warn!(device = %device, "a device was revoked");
+        Ok(self.door.get().is_some_and(|door| door.sessions.cut(device, Refusal::Revoked)))
+    }
+
+    /// Loads the charter again. A bad one changes nothing but what is shown of it.
+    ///
+    /// # Errors
+    /// The problems, ready to print.
+    pub fn reload_charter(&self) -> Result<String, String> {
+        match (self.charter_source)() {
+            Ok(charter) => {
+                let fingerprint = charter.rules.fingerprint.clone();
+                self.charter.store(Arc::new(charter));
+                self.apply_charter();
+                self.reload_refused.store(false, Ordering::Relaxed);
+                tracing::info!(%fingerprint, "another charter is in force");
+                self.refresh().map_err(|error| error.to_string())?;
+                Ok(fingerprint)
+            }
+            Err(problems) => {
+                self.reload_refused.store(true, Ordering::Relaxed);
+                tracing::error!("the charter file was refused; the charter in force stays:\n{problems}");
+                Err(problems)
+            }
+        }
+    }
+
+    fn apply_charter(&self) {
+        let charter = self.charter.load();
+        let classes: Vec<(String, u64)> = charter.rules.retention.iter().map(|class| (class.id.clone(), class.seconds)).collect();
+        self.readings.set_retention(&classes);
+        self.rules.store(charter.rules.clone());
+        self.live.set_rules(charter.rules.clone());
+    }
+
+    /// A new one-time link to the ward page.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn new_link(&self) -> Result<String, NoRandomness> {
+        let port = self.https_address.get().map_or(8443, SocketAddr::port);
+        Ok(format!("https://{}:{port}/#enter={}", self.public_name, self.sessions.new_link()?))
+    }
+
+    /// Lets pages and operator see the device door, once it is open.
+    pub fn door_opened(&self, door: &Door) {
+        let view = DoorView { sessions: door.sessions().clone(), counters: door.counters().clone() };
+        let _ = self.door.set(view);
+    }
+
+    /// Whether `device` has a session now.
+    #[must_use]
+    pub fn is_connected(&self, device: &DeviceId) -> bool {
+        self.door.get().is_some_and(|door| door.sessions.is_connected(device))
+    }
+
+    /// How many devices have a session now.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.door.get().map_or(0, |door| door.sessions.len())
+    }
+
+    /// Every reason of refusal with its count, zeros included.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        self.door.get().map_or_else(Vec::new, |door| door.counters.refusals().collect())
+    }
+
+    /// Messages acknowledged as durable, numerics and samples admitted.
+    #[must_use]
+    pub fn admitted(&self) -> (u64, u64, u64) {
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        self.door.get().map_or((0, 0, 0), |door| (load(&door.counters.acknowledged), load(&door.counters.numerics), load(&door.counters.samples)))
+    }
+
+    /// Whether readings are taken and kept.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.readings.health(), Health::Good) && !self.stopping.is_cancelled()
+    }
+
+    /// What the ticks of the live stream say of the whole.
+    #[must_use]
+    pub fn system_state(&self) -> SystemState {
+        system_state(&*self.readings, self.door.get(), self.reload_refused.load(Ordering::Relaxed))
+    }
+}
+
+fn system_state(readings: &dyn Readings, door: Option<&DoorView>, reload_refused: bool) -> SystemState {
+    let counters = door.map(|door| &door.counters);
+    SystemState {
+        store: match readings.health() {
+            Health::Good => "good",
+            Health::DiskFull => "disk_full",
+            Health::Failed(_) => "failed",
+        },
+        charter: if reload_refused { "reload_refused" } else { "in_force" },
+        refused: counters.into_iter().flat_map(|c| c.refusals()).filter(|(_, count)| *count > 0).collect(),
+        frames: counters.map_or(0, |c| c.messages.load(Ordering::Relaxed)),
+    }
+}

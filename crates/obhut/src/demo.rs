@@ -1,0 +1,155 @@
+//! `obhut demo`: the server as it is, a ward of simulated patients, and devices that enrol and speak like real ones.
+//!
+//! Nothing here is a shortcut: devices are invited through the operator's router, enrol over HTTPS with their one-time token, and send over MQTT
+//! with their own certificates. Only patients and their physiology are invented, or replayed from recordings.
+
+mod devices;
+mod progress;
+
+use crate::cli::{self, Language, Place};
+use crate::client::Client;
+use crate::config::{Config, LOCAL_CONFIG};
+use crate::logging::{self, Quiet};
+use crate::open::{self, Options};
+use crate::serve::{self, Running};
+use anyhow::{Context, Result, bail};
+use devices::Fleet;
+use obhut_gateway::Clock as _;
+use obhut_http::admin;
+use obhut_model::{DeviceTime, ModelId};
+use obhut_sim::recordings::{self, Recording};
+use obhut_sim::ward::{self, Bed, Models};
+use progress::Progress;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The demo charter, as it stands in the repository.
+const CHARTER: (&str, &str) = ("demo.toml", include_str!("../../../charters/demo.toml"));
+/// Samples a second of a simulated ECG.
+const ECG_HERTZ: u16 = 250;
+
+/// Runs the demo until Ctrl-C, or until its time is over.
+pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> {
+    logging::start(false, Quiet::Warnings);
+    let progress = Progress::new(demo.headless, lang);
+    let config = configure(demo, place)?;
+    let recordings = load_recordings(demo.recordings.as_deref(), &progress)?;
+
+    progress.begin("opening keys, store and certificate authority", "Schlüssel, Speicher und Zertifizierungsstelle werden geöffnet");
+    let options = Options { speed: demo.speed, built_in: Some(CHARTER), existing_only: false };
+    let opened = open::open_all(&config, &options).await?;
+    let state = opened.state.clone();
+    progress.done(&format!("charter {} ({})", state.charter.load().name, short(&state.charter.load().rules.fingerprint)));
+
+    progress.begin("starting the server", "der Server startet");
+    let running = serve::start(&config, opened).await?;
+    progress.done(&format!("https {}, mqtt {}", running.https, running.gateway));
+
+    let beds = plan(demo, &recordings, DeviceTime::from_micros(state.clock.now().micros()))?;
+    let client = Client::Local(Box::new(admin::router(state.clone())));
+    let fleet = Fleet::start(beds, &client, &running, &config, demo, &progress).await?;
+    print_welcome(&running, &fleet, &config, demo, lang)?;
+
+    until_over(demo, &fleet).await?;
+    progress.begin("stopping", "wird beendet");
+    fleet.stop().await;
+    running.stop().await?;
+    progress.done(&config.data.display().to_string());
+    Ok(())
+}
+
+fn short(fingerprint: &str) -> &str {
+    fingerprint.get(..12).unwrap_or(fingerprint)
+}
+
+/// The demo's configuration: everything on loopback, written into the data directory so that the tools find it.
+fn configure(demo: &cli::Demo, place: &Place) -> Result<Config> {
+    let mut config = Config::find(&Place { config: None, data: Some(place.data.clone().unwrap_or_else(|| crate::config::DEFAULT_DATA.into())) })?;
+    if place.config.is_some() {
+        bail!("the demo makes its own configuration; leave `--config` away, or use `obhut serve`");
+    }
+    let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    config.listen.https = local(demo.port);
+    config.listen.gateway = local(demo.gateway_port);
+    config.charter.clone_from(&demo.charter);
+    let path = config.data.join(LOCAL_CONFIG);
+    if !path.exists() {
+        use std::os::unix::fs::DirBuilderExt as _;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data).with_context(|| format!("cannot make `{}`", config.data.display()))?;
+        std::fs::write(&path, "# Made by `obhut demo`, so that the tools find their way: obhut --data THIS-DIRECTORY device list\n")
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    Ok(config)
+}
+
+fn load_recordings(folder: Option<&Path>, progress: &Progress) -> Result<Vec<Arc<Recording>>> {
+    let Some(folder) = folder else { return Ok(Vec::new()) };
+    progress.begin("reading recordings", "Aufzeichnungen werden gelesen");
+    let found = recordings::find(folder).with_context(|| format!("the recordings in `{}` cannot be read", folder.display()))?;
+    if found.is_empty() {
+        bail!("there is no WFDB record (a `.hea` file) in `{}`", folder.display());
+    }
+    progress.done(&found.iter().map(|recording| recording.name.as_str()).collect::<Vec<_>>().join(", "));
+    Ok(found.into_iter().map(Arc::new).collect())
+}
+
+fn plan(demo: &cli::Demo, recordings: &[Arc<Recording>], start: DeviceTime) -> Result<Vec<Bed>> {
+    let model = |name| ModelId::new(name).context("a model of the demo charter");
+    let models = Models { monitor: model("monitor-m1")?, pump: model("pump-p1")?, movement: model("movement-s1")? };
+    let options = ward::Options {
+        beds: demo.beds,
+        seed: demo.seed,
+        start,
+        models,
+        recordings: recordings.to_vec(),
+        ecg_hertz: ECG_HERTZ,
+        repeat: if demo.once { obhut_sim::device::Repeat::Once } else { obhut_sim::device::Repeat::Forever },
+    };
+    ward::build(&options).context("the ward could not be set up")
+}
+
+fn print_welcome(running: &Running, fleet: &Fleet, config: &Config, demo: &cli::Demo, lang: Language) -> Result<()> {
+    let link = running.opened.state.new_link()?;
+    let data = config.data.display();
+    if demo.headless {
+        println!("{link}");
+        return Ok(());
+    }
+    for line in fleet.stories() {
+        println!("    {line}");
+    }
+    match lang {
+        Language::De => {
+            println!("\n  Die Station ist live. Im Browser öffnen (Link gilt einmal):\n\n    {link}\n");
+            println!("  Der Browser kennt die Zertifizierungsstelle dieser Demo nicht und warnt; ihr Wurzelzertifikat:");
+            println!("    SHA-256 {}\n", running.opened.state.authority.root_fingerprint());
+            println!("  In einem zweiten Terminal:  obhut --data {data} device list\n                              obhut --data {data} doctor\n");
+            println!("  Verteiltes Informationssystem; nicht als primärer Alarm zu verwenden. Strg-C beendet.");
+        }
+        Language::En => {
+            println!("\n  The ward is live. Open in a browser (the link works once):\n\n    {link}\n");
+            println!("  The browser does not know this demo's certificate authority and will warn; its root certificate:");
+            println!("    SHA-256 {}\n", running.opened.state.authority.root_fingerprint());
+            println!("  In a second terminal:  obhut --data {data} device list\n                         obhut --data {data} doctor\n");
+            println!("  Distributed information system; not to be relied on as primary alarm. Ctrl-C ends it.");
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the end: Ctrl-C, SIGTERM, the time set, or with `--once` the end of every recording.
+async fn until_over(demo: &cli::Demo, fleet: &Fleet) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
+    let limit = demo.duration.unwrap_or(Duration::MAX);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = tokio::time::sleep(limit) => {}
+        () = fleet.all_played(), if demo.once => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! Joins the rooms of the house: keys, store, authority, charter, state. Used by the server, the demo and the tools alike.
+
+use crate::charter;
+use crate::clock::WardClock;
+use crate::config::Config;
+use anyhow::{Context, Result, bail};
+use obhut_charter::Checked;
+use obhut_http::{AppState, CharterInForce, CharterSource, Parts, StoreRegister};
+use obhut_pki::est::Enrolment;
+use obhut_pki::{Authority, RefusalCounters, Revocations, ServerNames};
+use obhut_store::{EmbeddedStore, Records};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The charter in force is kept here, so that a server with a broken charter file still starts under the old one.
+const LAST_CHARTER: &str = "charter-in-force.toml";
+
+/// How an installation is opened.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Ward seconds in a real second; zero means one.
+    pub speed: f64,
+    /// A charter that is built into the program, by name and text, where none is named by path.
+    pub built_in: Option<(&'static str, &'static str)>,
+    /// Whether this is a tool that must not create an installation.
+    pub existing_only: bool,
+}
+
+impl Options {
+    /// For the operator's tools.
+    #[must_use]
+    pub fn for_tools() -> Self {
+        Self { existing_only: true, ..Self::default() }
+    }
+}
+
+/// An opened installation.
+pub struct Opened {
+    /// What the routers share.
+    pub state: Arc<AppState>,
+    /// The store, to be closed at the end.
+    pub store: Arc<EmbeddedStore>,
+}
+
+/// Opens the installation of `config` for tools.
+///
+/// # Errors
+/// Whatever stands in the way, with what to do about it.
+pub async fn open(config: &Config, options: &Options) -> Result<Arc<AppState>> {
+    open_all(config, options).await.map(|opened| opened.state)
+}
+
+/// Opens the installation of `config`. Runs on a thread of its own: recovery may read much.
+///
+/// # Errors
+/// Whatever stands in the way, with what to do about it.
+pub async fn open_all(config: &Config, options: &Options) -> Result<Opened> {
+    let (config, speed) = (config.clone(), if options.speed > 0.0 { options.speed } else { 1.0 });
+    let (built_in, existing_only) = (options.built_in, options.existing_only);
+    tokio::task::spawn_blocking(move || open_now(&config, speed, built_in, existing_only)).await.context("opening broke off")?
+}
+
+fn open_now(config: &Config, speed: f64, built_in: Option<(&'static str, &'static str)>, existing_only: bool) -> Result<Opened> {
+    let store_dir = config.data.join("store");
+    if existing_only && !store_dir.is_dir() {
+        bail!("`{}` holds no installation", config.data.display());
+    }
+    make_private(&config.data)?;
+    // The charter first: nothing is made on disk for one that cannot rule.
+    let (charter, charter_refused) = first_charter(config, built_in)?;
+    let provider = obhut_pki::provider::open(&config.key).context("the top key cannot be opened")?;
+    let store = EmbeddedStore::open(&store_dir, provider.clone(), obhut_store::Options::default()).context("the store cannot be opened")?;
+    let store = Arc::new(store);
+    let names = ServerNames::new(&config.names).context("the server's names are not usable")?;
+    let now = obhut_http::state::unix(obhut_http::state::real_now());
+    let authority = Authority::open_or_create(config.data.join("pki"), provider, names, now).context("the certificate authority cannot be opened")?;
+    let authority = Arc::new(authority);
+    let revocations = Arc::new(Revocations::new());
+    let records: Arc<dyn Records> = store.clone();
+    let enrolment = Arc::new(Enrolment::new(authority.clone(), Arc::new(StoreRegister(records.clone())), revocations.clone()));
+    let clock = WardClock::at_speed(speed, store.newest_reading().map_or(0, |at| at.micros()));
+    let state = AppState::new(Parts {
+        clock: Arc::new(clock),
+        speed,
+        charter,
+        charter_source: source(config, built_in),
+        charter_refused,
+        public_name: config.names.first().cloned().unwrap_or_else(|| "localhost".to_owned()),
+        records,
+        readings: store.clone(),
+        authority,
+        revocations,
+        enrolment,
+        https_refusals: Arc::new(RefusalCounters::new()),
+    })?;
+    Ok(Opened { state, store })
+}
+
+/// Makes `dir` for this account only, or checks that it is.
+fn make_private(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    match std::fs::metadata(dir) {
+        Ok(found) if found.mode() & 0o077 != 0 => bail!("the data directory `{}` can be opened by others; chmod 700 it", dir.display()),
+        Ok(_) => Ok(()),
+        Err(_) => std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .with_context(|| format!("cannot make the data directory `{}`", dir.display())),
+    }
+}
+
+fn in_force(name: &str, checked: Checked) -> CharterInForce {
+    let rules = Arc::new(checked.compile());
+    let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned());
+    CharterInForce {
+        name,
+        ward: (checked.ward().id.to_string(), checked.ward().name.to_string()),
+        beds: checked.beds().iter().map(|bed| ((*bed.id).clone(), bed.label.to_string())).collect(),
+        checked,
+        rules,
+    }
+}
+
+/// Where the charter comes from: the configuration's file, else the program's own, else the one kept from before.
+fn read(config: &Config, built_in: Option<(&'static str, &'static str)>) -> Result<(String, String)> {
+    match (&config.charter, built_in) {
+        (Some(path), _) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the charter `{}`", path.display()))?;
+            Ok((path.display().to_string(), text))
+        }
+        (None, Some((name, text))) => Ok((name.to_owned(), text.to_owned())),
+        (None, None) => {
+            let kept = config.data.join(LAST_CHARTER);
+            let text = std::fs::read_to_string(&kept)
+                .context("no charter is named; give `--charter FILE` or set `charter` in the configuration")?;
+            Ok((kept.display().to_string(), text))
+        }
+    }
+}
+
+fn load(config: &Config, built_in: Option<(&'static str, &'static str)>) -> Result<CharterInForce> {
+    let (name, text) = read(config, built_in)?;
+    let charter = in_force(&name, charter::parse(&name, &text)?);
+    keep(&config.data.join(LAST_CHARTER), &text)?;
+    Ok(charter)
+}
+
+/// Keeps the text of the charter in force, whole or not at all.
+fn keep(path: &Path, text: &str) -> Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|kept| kept == text) {
+        return Ok(());
+    }
+    let new: PathBuf = path.with_extension("new");
+    std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path)).with_context(|| format!("cannot keep the charter as `{}`", path.display()))
+}
+
+/// The charter to start under, and whether the newest file was refused.
+fn first_charter(config: &Config, built_in: Option<(&'static str, &'static str)>) -> Result<(CharterInForce, bool)> {
+    let refused = match load(config, built_in) {
+        Ok(charter) => return Ok((charter, false)),
+        Err(refused) => refused,
+    };
+    let kept = config.data.join(LAST_CHARTER);
+    let Ok(text) = std::fs::read_to_string(&kept) else { return Err(refused) };
+    let Ok(checked) = charter::parse(LAST_CHARTER, &text) else { return Err(refused) };
+    tracing::error!("the charter file was refused; the one in force before stays:\n{refused:#}");
+    Ok((in_force(LAST_CHARTER, checked), true))
+}
+
+fn source(config: &Config, built_in: Option<(&'static str, &'static str)>) -> CharterSource {
+    let config = config.clone();
+    Box::new(move || load(&config, built_in).map_err(|error| format!("{error:#}")))
+}
