@@ -106,6 +106,7 @@ test("a value older than twice its period is never shown as current, even while 
 
 test("curves without samples are hatched within 5 s while numbers go on", { skip }, () =>
   scene({}, async ({ page, fault }) => {
+    await until("curves", async () => (await page.locator('[data-bed="bed-01"] .lane-live').count()) === 3);
     fault({ waveGap: "mon-01" });
     const { ms } = await until("hatch", async () => (await page.locator('[data-bed="bed-01"] .lane-silent').count()) === 3, DEAD_MS_MAX);
     console.log(`# curve silent after ${ms} ms`);
@@ -188,7 +189,7 @@ test("everything by keyboard: move, open, close, help, language", { skip }, () =
   scene({}, async ({ page }) => {
     const focused = () => page.evaluate(() => document.activeElement?.closest("[data-bed]")?.getAttribute("data-bed") ?? null);
     await page.keyboard.press("Tab");
-    await page.keyboard.press("Enter"); // the skip link
+    await page.keyboard.press("Enter"); // the button that skips the header
     assert.equal(await focused(), "bed-01");
     for (const [key, bed] of [["ArrowRight", "bed-02"], ["ArrowDown", "bed-06"], ["ArrowLeft", "bed-05"], ["ArrowUp", "bed-01"], ["End", "bed-08"], ["Home", "bed-01"], ["ArrowLeft", "bed-01"]]) {
       await page.keyboard.press(key);

@@ -39,40 +39,37 @@ const scenes = [
   { name: "enter-used", token: "used", beds: 1, settle: 300 },
 ];
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const browser = await launch();
-for (const scene of scenes) {
-  if (!scene.name.includes(only)) continue;
+
+/** One picture: its own page and server, so that a software-rendered page never waits for another. */
+async function shoot(scene, language, size) {
+  const [width, height] = SIZES[size];
   const server = await start({ beds: scene.beds });
-  const shots = [];
-  for (const language of scene.languages ?? ["de", "en"]) {
-    for (const size of scene.sizes ?? ["laptop", "wall", "phone"]) {
-      const [width, height] = SIZES[size];
-      const { context, page, trouble } = await open(browser, server.address, { language, width, height, scale: size === "phone" ? 2 : 1 });
-      if (scene.theme) await page.addInitScript((theme) => { localStorage.setItem("obhut.theme", theme); }, scene.theme);
-      await page.goto(`${server.address}/#enter=${scene.token ?? "demo"}`);
-      shots.push({ context, page, trouble, file: join(directory, `${scene.name}-${size}-${language}.png`) });
-    }
-  }
-  await Promise.all(shots.map(async ({ page }) => {
-    if (scene.token) return;
+  const { context, page, trouble } = await open(browser, server.address, { language, width, height, scale: size === "phone" ? 2 : 1 });
+  if (scene.theme) await page.addInitScript((theme) => { localStorage.setItem("obhut.theme", theme); }, scene.theme);
+  await page.goto(`${server.address}/#enter=${scene.token ?? "demo"}`);
+  if (!scene.token) {
     await page.waitForSelector(".tile");
     if (scene.go) await page.evaluate((go) => { location.hash = go; }, scene.go);
     if (scene.key) await page.keyboard.press(scene.key);
     if (scene.click) await page.click(scene.click);
-  }));
-  await new Promise((resolve) => setTimeout(resolve, scene.settle ?? SETTLE_MS));
+  }
+  await pause(scene.settle ?? SETTLE_MS);
   if (scene.fault) {
     server.ward.fault(scene.fault);
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await pause(5000);
   }
-  for (const { page, file, context, trouble } of shots) {
-    await page.bringToFront(); // Only the page in front draws frames.
-    await new Promise((resolve) => setTimeout(resolve, 900));
-    await page.screenshot({ path: file });
-    for (const each of trouble) if (!each.includes("40")) console.error(file, each);
-    console.log(file);
-    await context.close();
-  }
+  const file = join(directory, `${scene.name}-${size}-${language}.png`);
+  await page.screenshot({ path: file });
+  for (const each of trouble) if (!scene.token) console.error(file, each);
+  console.log(file);
+  await context.close();
   await server.close();
+}
+
+for (const scene of scenes) {
+  if (!scene.name.includes(only)) continue;
+  for (const language of scene.languages ?? ["de", "en"]) for (const size of scene.sizes ?? ["laptop", "wall", "phone"]) await shoot(scene, language, size);
 }
 await browser.close();

@@ -66,18 +66,22 @@ class Words {
 
   /** A measured value with as many places as the server asks for. */
   value(value: number, places: number): string {
-    const key = `${this.locale}:${places}`;
-    let format = this.#numbers.get(key);
-    if (!format) {
-      format = new Intl.NumberFormat(this.locale, { minimumFractionDigits: places, maximumFractionDigits: places, useGrouping: false });
-      this.#numbers.set(key, format);
-    }
-    return format.format(value);
+    return this.#format(String(places), { minimumFractionDigits: places, maximumFractionDigits: places, useGrouping: false }).format(value);
+  }
+
+  /** Formats are expensive to make and cheap to use. */
+  #format(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+    const key = `${this.locale}:${name}`;
+    const known = this.#numbers.get(key);
+    if (known) return known;
+    const made = new Intl.NumberFormat(this.locale, options);
+    this.#numbers.set(key, made);
+    return made;
   }
 
   /** A number of the page itself: counts, scale marks. */
   plain(value: number): string {
-    return new Intl.NumberFormat(this.locale, { maximumFractionDigits: 3 }).format(value);
+    return this.#format("plain", { maximumFractionDigits: 3 }).format(value);
   }
 
   /** An age, short: "jetzt", "12 s", "5 min", "3 h 5 min". */

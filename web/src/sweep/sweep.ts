@@ -81,13 +81,10 @@ export class Sweep {
     this.#format = format;
   }
 
-  setLook(theme: SweepTheme, format: Format): void {
+  /** What to draw and how; redraws everything, so only when something changed. */
+  show(specs: readonly LaneSpec[], theme: SweepTheme, format: Format): void {
     this.#theme = theme;
     this.#format = format;
-    this.#place();
-  }
-
-  setLanes(specs: readonly LaneSpec[]): void {
     const before = this.#lanes;
     this.#release();
     this.#lanes = specs.map((spec) => {
