@@ -2,7 +2,7 @@
 //!
 //! A charter is one TOML file in which a hospital says what may happen to whose data and why. This crate reads it ([`Charter::parse`]),
 //! finds everything that is wrong with it ([`Problems`]), says in plain German or English what it allows ([`explain`]) and what another
-//! version would change ([`diff`]), and compiles it into the tables the running system enforces ([`rules::Rules`]).
+//! version would change ([`diff()`]), and compiles it into the tables the running system enforces ([`rules::Rules`]).
 //!
 //! It is *not* the place where a decision about a reading or a person is taken, and it reads no file and no clock: the text and today's date
 //! come in as arguments.

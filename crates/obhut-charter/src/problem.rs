@@ -1,7 +1,7 @@
 //! What is wrong with a charter, where, and how to mend it: as data, as a marked snippet, and as one line for a log.
 //!
 //! Texts are for the people who write charters and are English, like the keys they write; what patients and staff read comes from
-//! [`crate::explain`]. INVARIANT: a message quotes the file only through [`shown`], so a hostile charter cannot steer a terminal.
+//! [`crate::explain`]. INVARIANT: a message quotes the file only through `shown`, so a hostile charter cannot steer a terminal.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::fmt;
@@ -92,7 +92,7 @@ impl Problems {
         list.dedup();
         let left_out = list.len().saturating_sub(crate::limits::PROBLEMS_MAX);
         list.truncate(crate::limits::PROBLEMS_MAX);
-        Self { file_name: Arc::from(shown(file_name)), text: Arc::from(text), list, left_out }
+        Self { file_name: Arc::from(escaped(file_name, usize::MAX)), text: Arc::from(text), list, left_out }
     }
 
     /// The file's name as given.
@@ -186,19 +186,28 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// What a message may quote from the file: no control characters, at most 60 characters.
+/// What a message may quote from the file: nothing that steers, at most 60 characters.
 pub(crate) fn shown(text: &str) -> String {
+    escaped(text, 60)
+}
+
+fn escaped(text: &str, chars_max: usize) -> String {
     let mut out = String::new();
     for (at, character) in text.chars().enumerate() {
-        if at == 60 {
+        if at == chars_max {
             out.push('…');
             break;
         }
-        // Beyond control characters, direction marks could make a message read otherwise than it is.
-        let marks = matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if character.is_control() || marks { out.extend(character.escape_unicode()) } else { out.push(character) }
+        if steers(character) { out.extend(character.escape_unicode()) } else { out.push(character) }
     }
     out
+}
+
+/// Control characters, and the invisible marks that make a text read otherwise than it is.
+pub(crate) fn steers(character: char) -> bool {
+    let mark =
+        matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    character.is_control() || mark
 }
 
 /// A range that lies in `text` on character boundaries.

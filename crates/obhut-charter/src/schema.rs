@@ -1,6 +1,6 @@
 //! The charter as it was written, section by section, every value already parsed into its own type.
 //!
-//! Not the rules (see [`crate::rules`]): this is what explains, documents and compares. Types here are made only by [`crate::decode`]; that
+//! Not the rules (see [`crate::rules`]): this is what explains, documents and compares. Types here are made only by the decoder; that
 //! their references hold and their numbers agree is what [`crate::check`] adds.
 
 use crate::law::LegalGround;

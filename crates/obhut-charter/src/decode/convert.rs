@@ -3,7 +3,7 @@
 use super::fields::{Refusal, Value, nearest};
 use crate::law::LegalGround;
 use crate::limits::{LABEL_CHARS_MAX, PERIOD_YEARS_MAX, TEXT_CHARS_MAX};
-use crate::problem::{ProblemCode, shown};
+use crate::problem::{ProblemCode, shown, steers};
 use crate::schema::{Id, Text, Word};
 use crate::{Date, Period, Rate};
 use obhut_model::decimal::DecimalError;
@@ -41,16 +41,21 @@ fn checked_text(text: &str, chars_max: usize) -> Result<String, Refusal> {
     if text.chars().count() > chars_max {
         return Err(bad(format!("has more than {chars_max} characters"), "say it shorter"));
     }
-    if let Some(control) = text.chars().find(|c| c.is_control() && *c != '\n') {
-        return Err(bad(format!("contains the control character {}", control.escape_unicode()), "remove it"));
+    if text.contains('\n') {
+        return Err(bad(
+            "has more than one line",
+            "write it in one line; a backslash at the end of a line joins it to the next inside \"\"\"",
+        ));
+    }
+    if let Some(control) = text.chars().find(|c| steers(*c)) {
+        return Err(bad(format!("contains the invisible character {}", control.escape_unicode()), "remove it"));
     }
     Ok(text.to_owned())
 }
 
 /// One line of text.
 pub(super) fn line(value: Value<'_>) -> Result<String, Refusal> {
-    let text = checked_text(string(value, "\"Klinikum Musterstadt\"")?, TEXT_CHARS_MAX)?;
-    if text.contains('\n') { Err(bad("has more than one line", "write it in one line")) } else { Ok(text) }
+    checked_text(string(value, "\"Klinikum Musterstadt\"")?, TEXT_CHARS_MAX)
 }
 
 /// A bed label.

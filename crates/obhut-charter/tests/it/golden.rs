@@ -99,6 +99,10 @@ fn the_reference_lists_every_problem_code_and_measurement_code() {
         assert!(reference.contains(&row), "docs/charter.md does not list {row}");
     }
     for row in obhut_model::code::TABLE {
-        assert!(reference.contains(&format!("| `{}` |", row.reference_id)), "docs/charter.md does not list {}", row.reference_id);
+        assert!(
+            reference.contains(&format!("| `{}` |", row.reference_id)),
+            "docs/charter.md does not list {}",
+            row.reference_id
+        );
     }
 }

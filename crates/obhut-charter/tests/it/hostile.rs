@@ -3,6 +3,7 @@
 use super::{parse, shipped, today};
 use obhut_charter::{Charter, Lang, diff, explain};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use std::sync::LazyLock;
 
 static DEMO: LazyLock<String> = LazyLock::new(|| shipped("demo"));
@@ -32,7 +33,10 @@ fn exercise(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_changed_byte_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>(), keep in any::<bool>()) {
