@@ -10,11 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use obhut_charter::rules::{ModelRules, Rules, StreamRule};
 use obhut_gateway::{BindingTable, Clock, DeviceTable, Door, GatewayContext, Limits, LiveSink, SessionEvent};
-use obhut_model::{BedId, Code, DeviceId, DeviceTime, Kind, ModelId, Numeric, SampleRate, ServerTime, Subject, TimeRange, Wave};
+use obhut_model::{
+    BedId, Code, DeviceId, DeviceTime, Kind, ModelId, Numeric, SampleRate, ServerTime, Subject, TimeRange, Wave,
+};
 use obhut_pki::{Authority, ClientAuth, ProviderSpec, Revocations, ServerNames, provider, server_config, unix};
 use obhut_store::{
-    Admitted, AppendError, Appended, DeviceAtBed, DeviceRecord, DeviceState, EmbeddedStore, Erased, Health, Identity, Options, Position,
-    Readings, Records as _, Run, StoreError, SubjectInBed, Waiter,
+    Admitted, AppendError, Appended, DeviceAtBed, DeviceRecord, DeviceState, EmbeddedStore, Erased, Health, Identity,
+    Options, Position, Readings, Records as _, Run, StoreError, SubjectInBed, Waiter,
 };
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use std::error::Error;
@@ -91,7 +93,13 @@ fn pem(label: &str, der: &[u8]) -> String {
 
 /// Five numerics at up to 4,200 a second: a device that works off a backlog, as the load generator's `{tsec}` does.
 fn rules(model: &ModelId) -> Res<Rules> {
-    let codes = [Code::ECG_HEART_RATE, Code::PULS_OXIM_SAT_O2, Code::RESP_RATE, Code::PRESS_BLD_ART_ABP_SYS, Code::PRESS_BLD_ART_ABP_DIA];
+    let codes = [
+        Code::ECG_HEART_RATE,
+        Code::PULS_OXIM_SAT_O2,
+        Code::RESP_RATE,
+        Code::PRESS_BLD_ART_ABP_SYS,
+        Code::PRESS_BLD_ART_ABP_DIA,
+    ];
     let rule = |code| {
         Some(StreamRule {
             code,
@@ -157,7 +165,8 @@ fn main() -> Res<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
 
     let keys = provider::open(&ProviderSpec::File { path: dir.join("top.key"), create: provider::Create::IfMissing })?;
-    let authority = Arc::new(Authority::open_or_create(dir.join("pki"), keys.clone(), ServerNames::localhost(), unix(now))?);
+    let authority =
+        Arc::new(Authority::open_or_create(dir.join("pki"), keys.clone(), ServerNames::localhost(), unix(now))?);
     let model = ModelId::new("bench-m1")?;
     let devices = (0..count).map(|number| device(number, &model)).collect::<Res<Vec<_>>>()?;
     write_papers(dir, &authority, &devices, now)?;
@@ -165,7 +174,12 @@ fn main() -> Res<()> {
     let from = DeviceTime::from_micros(0);
     let mut at_beds = Vec::new();
     for (number, device) in devices.iter().enumerate() {
-        at_beds.push(DeviceAtBed { device: device.id.clone(), bed: BedId::new(&format!("bed-{}", number % BEDS))?, from, to: None });
+        at_beds.push(DeviceAtBed {
+            device: device.id.clone(),
+            bed: BedId::new(&format!("bed-{}", number % BEDS))?,
+            from,
+            to: None,
+        });
     }
     let mut in_beds = Vec::new();
     let readings: Arc<dyn Readings> = if embedded {
@@ -173,8 +187,11 @@ fn main() -> Res<()> {
         store.set_retention(&[("bench".to_owned(), 3_600)]);
         for number in 0..BEDS {
             let bed = BedId::new(&format!("bed-{number}"))?;
-            let identity =
-                Identity { name: format!("Bench {number}"), birth_date: "1970-01-01".to_owned(), record_number: format!("B{number}") };
+            let identity = Identity {
+                name: format!("Bench {number}"),
+                birth_date: "1970-01-01".to_owned(),
+                record_number: format!("B{number}"),
+            };
             let subject = store.bind_patient(&identity, &bed, from)?;
             in_beds.push(SubjectInBed { bed, subject, from, to: None });
         }
@@ -204,8 +221,12 @@ fn main() -> Res<()> {
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
             let counters = door.counters();
             let refused: Vec<_> = counters.refusals().filter(|(_, count)| *count > 0).collect();
-            let (messages, acknowledged) = (counters.messages.load(Ordering::Relaxed), counters.acknowledged.load(Ordering::Relaxed));
-            println!("connections {} messages {messages} acknowledged {acknowledged} refused {refused:?}", door.connections());
+            let (messages, acknowledged) =
+                (counters.messages.load(Ordering::Relaxed), counters.acknowledged.load(Ordering::Relaxed));
+            println!(
+                "connections {} messages {messages} acknowledged {acknowledged} refused {refused:?}",
+                door.connections()
+            );
         }
     })
 }

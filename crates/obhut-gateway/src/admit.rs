@@ -481,3 +481,16 @@ fn hand_out(
 fn name_part(sequence: Sequence, part: u32) -> Sequence {
     Sequence { run: sequence.run ^ part.wrapping_mul(0x9e37_79b9), ..sequence }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recycled_buffer_keeps_its_room() {
+        let buffer: Vec<HeldWave<'static>> = Vec::with_capacity(7);
+        let place = buffer.as_ptr().addr();
+        let again: Vec<HeldWave<'_>> = recycle(buffer);
+        assert_eq!((again.capacity(), again.as_ptr().addr()), (7, place));
+    }
+}

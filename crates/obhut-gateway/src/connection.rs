@@ -197,11 +197,11 @@ impl Connection {
         if stored > 0 {
             self.shared.counters.acknowledged.fetch_add(stored, Ordering::Relaxed);
         }
-        if self.session.is_waiting() {
-            if let Some(why) = self.shared.store_refusal() {
-                self.shared.counters.refuse(why);
-                self.session.fail_waiting(why, &mut self.out)?;
-            }
+        if self.session.is_waiting()
+            && let Some(why) = self.shared.store_refusal()
+        {
+            self.shared.counters.refuse(why);
+            self.session.fail_waiting(why, &mut self.out)?;
         }
         Ok(())
     }

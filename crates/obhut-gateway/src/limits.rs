@@ -18,6 +18,9 @@ pub struct Limits {
     /// Most messages waiting for their acknowledgement. Announced as Receive Maximum in MQTT 5; in both versions the socket is not read
     /// while they wait.
     pub in_flight_max: u16,
+    /// Most messages a 3.1.1 session leaves unanswered because the store could not take them. Beyond it: closed, so that they are sent again.
+    /// Less than clients have in flight, or they would wait for ever.
+    pub unanswered_max: u16,
     /// Most commands to a device that it has not acknowledged or that wait to be sent. Beyond it: the sender is told.
     pub commands_max: u16,
     /// Longest keep-alive, seconds. A longer or absent one is lowered (announced in MQTT 5).
@@ -51,6 +54,7 @@ impl Default for Limits {
             topic_bytes_max: 128,
             topic_levels_max: 8,
             in_flight_max: 100,
+            unanswered_max: 10,
             commands_max: 8,
             keep_alive_seconds_max: 300,
             connections_max: 20_000,

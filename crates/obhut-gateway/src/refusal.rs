@@ -95,8 +95,8 @@ refusals! {
     Kind = "kind", 0x87;
     /// More messages a second than the charter allows the model.
     RateMessages = "rate_messages", 0x97;
-    /// More values or samples a second than the charter allows, by the time of measurement.
-    RateValues = "rate_values", 0x97;
+    /// More values or samples a second than the charter allows, by the time of measurement. For good: sent again, they are as dense as before.
+    RateValues = "rate_values", 0x87;
     /// The value does not fit the charter's resolution.
     Value = "value", 0x99;
     /// The unit is missing or not the code's own.
@@ -127,15 +127,7 @@ impl Refusal {
     /// Whether the device should keep what was refused and send it again later.
     #[must_use]
     pub const fn is_for_now(self) -> bool {
-        matches!(
-            self,
-            Self::DiskFull
-                | Self::StoreFailed
-                | Self::StoreBehind
-                | Self::NoKey
-                | Self::RateMessages
-                | Self::RateValues
-        )
+        matches!(self, Self::DiskFull | Self::StoreFailed | Self::StoreBehind | Self::NoKey | Self::RateMessages)
     }
 
     /// MQTT 3.1.1 CONNACK return code (section 3.2.2.3).

@@ -106,8 +106,8 @@ pub struct Session {
     /// Granted QoS of the subscription to commands.
     commands: Option<Qos>,
     commands_unanswered: u16,
-    /// 3.1.1 only: publishes refused for now, which that version can only leave unanswered.
-    unanswered: u16,
+    /// 3.1.1 only: how many publishes the store could not take, which that version can only leave unanswered, and why.
+    unanswered: Option<(u16, Refusal)>,
     waiting: VecDeque<(u16, Answer)>,
 }
 
@@ -133,7 +133,7 @@ impl Session {
             keep_alive_seconds: 0,
             commands: None,
             commands_unanswered: 0,
-            unanswered: 0,
+            unanswered: None,
             waiting: VecDeque::new(),
         }
     }
@@ -210,7 +210,11 @@ impl Session {
             self.waiting.pop_front();
             self.acknowledge(packet, code, out)?;
         }
-        Ok(stored)
+        match self.unanswered {
+            // The store takes readings again, and only a new connection makes a 3.1.1 device send what it did not take.
+            Some((_, why)) if stored > 0 && self.waiting.is_empty() => Err(self.refuse(why, out)),
+            _ => Ok(stored),
+        }
     }
 
     /// The store cannot make anything durable: everything that waits is answered with `why`, or, in 3.1.1, the session ends.
@@ -385,9 +389,9 @@ impl Session {
         let answer = match taken {
             Taken::At(position) => Answer::When(position),
             Taken::Live => Answer::Now(reason::NOTHING_KEPT),
-            Taken::Refused(why) if self.phase == Phase::V4 && why.is_for_now() => {
-                self.unanswered += 1;
-                return if self.unanswered >= self.limits.in_flight_max { Err(self.refuse(why, out)) } else { Ok(()) };
+            Taken::Refused(why) if self.phase == Phase::V4 && why.is_for_now() && why != Refusal::RateMessages => {
+                let (count, _) = *self.unanswered.insert((self.unanswered.map_or(1, |(count, _)| count + 1), why));
+                return if count >= self.limits.unanswered_max { Err(self.refuse(why, out)) } else { Ok(()) };
             }
             Taken::Refused(why) => Answer::Now(why.reason()),
         };

@@ -1,5 +1,11 @@
 //! Tests of the door from outside: the session core, admission, recorded hostile traffic, and real sockets.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there; helpers outside of test functions are not recognised as tests"
+)]
 
 mod admit;
 mod captures;

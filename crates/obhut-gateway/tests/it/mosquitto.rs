@@ -22,7 +22,10 @@ fn pem(label: &str, der: &[u8]) -> String {
 }
 
 fn write_papers(dir: &Path, papers: &Papers) -> Vec<String> {
-    let chain: String = std::iter::once(&papers.issued.leaf_der).chain(&papers.issued.chain).map(|der| pem("CERTIFICATE", der)).collect();
+    let chain: String = std::iter::once(&papers.issued.leaf_der)
+        .chain(&papers.issued.chain)
+        .map(|der| pem("CERTIFICATE", der))
+        .collect();
     let (cert, key) = (dir.join("device.pem"), dir.join("device.key"));
     std::fs::write(&cert, chain).unwrap();
     std::fs::write(&key, pem("PRIVATE KEY", &papers.key.serialize_der())).unwrap();
@@ -34,7 +37,20 @@ fn publish(rig: &Rig, version: &str, id: &str, topic: &str, papers: Option<&Pape
     let ca = dir.path().join("ca.pem");
     std::fs::write(&ca, rig.authority.root_pem()).unwrap();
     let mut command = Command::new("mosquitto_pub");
-    command.args(["-V", version, "-h", "localhost", "-p", &rig.address().port().to_string(), "-q", "1", "-i", id, "-t", topic]);
+    command.args([
+        "-V",
+        version,
+        "-h",
+        "localhost",
+        "-p",
+        &rig.address().port().to_string(),
+        "-q",
+        "1",
+        "-i",
+        id,
+        "-t",
+        topic,
+    ]);
     command.arg("--cafile").arg(&ca).args(["--tls-version", "tlsv1.3"]);
     command.args(["-m", r#"[{"n":"MDC_ECG_HEART_RATE","u":"/min","v":72}]"#]);
     if let Some(papers) = papers {
@@ -74,7 +90,9 @@ async fn mosquitto_pub_is_served_or_refused_with_the_right_reason() {
         until(|| rig.refused(why) > 0).await;
     }
     let papers = rig.papers("mon-01");
-    let said = |done: &Output| String::from_utf8_lossy(&done.stderr).to_lowercase() + &String::from_utf8_lossy(&done.stdout).to_lowercase();
+    let said = |done: &Output| {
+        String::from_utf8_lossy(&done.stderr).to_lowercase() + &String::from_utf8_lossy(&done.stdout).to_lowercase()
+    };
     let other = tokio::task::block_in_place(|| publish(&rig, "mqttv5", "mon-01", "obhut/mon-02/senml", Some(&papers)));
     assert!(said(&other).contains("not authorized"), "{}", said(&other));
     assert_eq!(rig.refused(Refusal::Topic), 1);

@@ -7,11 +7,11 @@ use obhut_charter::rules::{ModelRules, Rules};
 use obhut_gateway::{BindingTable, Clock, DeviceTable, Door, GatewayContext, Limits, LiveSink, Refusal, SessionEvent};
 use obhut_model::{BedId, Code, DeviceId, DeviceTime, ModelId, Numeric, ServerTime, Subject, TimeRange, Wave};
 use obhut_pki::{
-    Authority, CertificateDer, ClientAuth, Issued, ProviderSpec, Revocations, ServerNames, UnixTime, provider, server_config,
+    Authority, CertificateDer, ClientAuth, Issued, ProviderSpec, Revocations, ServerNames, provider, server_config,
 };
 use obhut_store::{
-    Admitted, AppendError, Appended, DeviceAtBed, DeviceRecord, DeviceState, Erased, Health, Position, Readings, Run, StoreError,
-    SubjectInBed, Waiter,
+    Admitted, AppendError, Appended, DeviceAtBed, DeviceRecord, DeviceState, Erased, Health, Position, Readings, Run,
+    StoreError, SubjectInBed, Waiter,
 };
 use parking_lot::Mutex;
 use rcgen::{CertificateParams, DnType, KeyPair};
@@ -129,10 +129,13 @@ impl Readings for Memory {
     }
 }
 
+/// Bed and steps of the numerics of one message.
+type Shown = (Option<String>, Vec<Option<i32>>);
+
 /// What the screens were given.
 #[derive(Default)]
 pub(crate) struct Screens {
-    pub(crate) values: Mutex<Vec<(Option<String>, Vec<Option<i32>>)>>,
+    pub(crate) values: Mutex<Vec<Shown>>,
     pub(crate) events: Mutex<Vec<(String, SessionEvent)>>,
 }
 
@@ -163,7 +166,10 @@ pub(crate) fn real_now() -> u64 {
 pub(crate) fn authority(dir: &Path) -> Arc<Authority> {
     let spec = ProviderSpec::File { path: dir.join("top.key"), create: provider::Create::IfMissing };
     let keys = provider::open(&spec).unwrap();
-    Arc::new(Authority::open_or_create(dir.join("pki"), keys, ServerNames::localhost(), obhut_pki::unix(real_now())).unwrap())
+    Arc::new(
+        Authority::open_or_create(dir.join("pki"), keys, ServerNames::localhost(), obhut_pki::unix(real_now()))
+            .unwrap(),
+    )
 }
 
 pub(crate) fn rules(model: Option<Arc<ModelRules>>) -> Rules {
@@ -194,7 +200,7 @@ pub(crate) fn papers_of(authority: &Authority, id: &str, model: &str, from: u64,
 }
 
 pub(crate) struct Rig {
-    pub(crate) dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub(crate) authority: Arc<Authority>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) readings: Arc<Memory>,
@@ -241,7 +247,12 @@ impl Rig {
         for n in 1..=2u8 {
             let bed = BedId::new(&format!("bed-0{n}")).unwrap();
             let from = DeviceTime::from_micros(0);
-            at_beds.push(DeviceAtBed { device: DeviceId::new(&format!("mon-0{n}")).unwrap(), bed: bed.clone(), from, to: None });
+            at_beds.push(DeviceAtBed {
+                device: DeviceId::new(&format!("mon-0{n}")).unwrap(),
+                bed: bed.clone(),
+                from,
+                to: None,
+            });
             in_beds.push(SubjectInBed { bed, subject: Subject::from_random([n; 16]), from, to: None });
         }
         let tls = server_config(&authority, &revocations, &Arc::default(), ClientAuth::Required, &[]).unwrap();
@@ -256,7 +267,7 @@ impl Rig {
             limits: Arc::new(limits),
         };
         let door = Door::open(context.clone(), &["127.0.0.1:0".parse().unwrap()]).unwrap();
-        Self { dir, authority, revocations, readings, screens, context, door }
+        Self { _dir: dir, authority, revocations, readings, screens, context, door }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -274,7 +285,9 @@ impl Rig {
     /// TLS only. The client's side of a TLS 1.3 handshake succeeds even if the server refuses its certificate.
     pub(crate) async fn tls(&self, papers: Option<&Papers>) -> std::io::Result<TlsStream<TcpStream>> {
         let tcp = TcpStream::connect(self.address()).await?;
-        TlsConnector::from(client(self.authority.root_der(), papers)).connect(ServerName::try_from("localhost").unwrap(), tcp).await
+        TlsConnector::from(client(self.authority.root_der(), papers))
+            .connect(ServerName::try_from("localhost").unwrap(), tcp)
+            .await
     }
 
     pub(crate) async fn open(&self, v: V, id: &str) -> Client {
@@ -299,7 +312,8 @@ fn client(root: &CertificateDer<'static>, papers: Option<&Papers>) -> Arc<Client
     Arc::new(match papers {
         None => builder.with_no_client_auth(),
         Some(papers) => {
-            let chain = std::iter::once(papers.issued.leaf_der.clone()).chain(papers.issued.chain.iter().cloned()).collect();
+            let chain =
+                std::iter::once(papers.issued.leaf_der.clone()).chain(papers.issued.chain.iter().cloned()).collect();
             let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(papers.key.serialize_der()));
             builder.with_client_auth_cert(chain, key).unwrap()
         }
@@ -340,8 +354,4 @@ impl Client {
 /// Validity that is over, for certificates of the past.
 pub(crate) fn past() -> (u64, u64) {
     (real_now() - 7_200, real_now() - 3_600)
-}
-
-pub(crate) fn unix(secs: u64) -> UnixTime {
-    obhut_pki::unix(secs)
 }

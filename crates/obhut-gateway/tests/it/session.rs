@@ -37,10 +37,10 @@ struct Run {
 fn run(session: &mut Session, intake: Told, input: &[u8]) -> Run {
     let (mut intake, mut out) = (intake, Vec::new());
     let mut result = session.step(input, &mut intake, &mut out);
-    if result.is_ok() {
-        if let Err(closed) = session.settle(Position::default(), &mut out) {
-            result = Err(closed);
-        }
+    if result.is_ok()
+        && let Err(closed) = session.settle(Position::default(), &mut out)
+    {
+        result = Err(closed);
     }
     Run { result, packets: split(&out), intake }
 }
@@ -206,6 +206,7 @@ fn publishes_reach_the_intake_and_are_answered() {
         (Taken::Live, vec![0, 1, 0x10], Some(vec![0, 1])),
         (Taken::Refused(Refusal::UndeclaredCode), vec![0, 1, 0x87], Some(vec![0, 1])),
         (Taken::Refused(Refusal::Payload), vec![0, 1, 0x99], Some(vec![0, 1])),
+        (Taken::Refused(Refusal::RateMessages), vec![0, 1, 0x97], Some(vec![0, 1])),
         (Taken::Refused(Refusal::DiskFull), vec![0, 1, 0x97], None),
         (Taken::Refused(Refusal::StoreFailed), vec![0, 1, 0x83], None),
         (Taken::At(Position(0)), vec![0, 1], Some(vec![0, 1])),
@@ -224,9 +225,20 @@ fn publishes_reach_the_intake_and_are_answered() {
 #[test]
 fn a_3_1_1_device_the_store_cannot_serve_is_closed_before_it_grows() {
     let mut session = connected(V::Four);
-    let flood: Vec<u8> = (1..=100).flat_map(|id| publish(V::Four, "obhut/mon-01/frame", Some(id), b"x")).collect();
-    let run = run(&mut session, Told { answer: Some(Taken::Refused(Refusal::DiskFull)), ..Told::default() }, &flood);
-    assert_eq!((run.result, run.packets), (Err(Closed::Refused(Refusal::DiskFull)), vec![]));
+    let flood: Vec<u8> = (1..=10).flat_map(|id| publish(V::Four, "obhut/mon-01/frame", Some(id), b"x")).collect();
+    let over = run(&mut session, Told { answer: Some(Taken::Refused(Refusal::DiskFull)), ..Told::default() }, &flood);
+    assert_eq!((over.result, over.packets), (Err(Closed::Refused(Refusal::DiskFull)), vec![]));
+}
+
+#[test]
+fn a_3_1_1_device_sends_again_once_the_store_is_well() {
+    let mut session = connected(V::Four);
+    let full = Told { answer: Some(Taken::Refused(Refusal::DiskFull)), ..Told::default() };
+    assert!(run(&mut session, full, &publish(V::Four, "obhut/mon-01/frame", Some(1), b"x")).result.is_ok());
+    run(&mut session, Told::default(), &publish(V::Four, "obhut/mon-01/frame", Some(2), b"x"));
+    let mut out = Vec::new();
+    assert_eq!(session.settle(Position(1), &mut out), Err(Closed::Refused(Refusal::DiskFull)));
+    assert_eq!(split(&out), [(PUBACK, vec![0, 2])]);
 }
 
 #[test]
@@ -356,11 +368,12 @@ proptest! {
         let (mut position, mut packet) = (0, 0u16);
         for act in acts {
             match act {
+                // 3.1.1 ends the session when the store refuses and recovers; that has its own test.
+                Act::Publish(Taken::Refused(why)) if why.is_for_now() && !five => {}
                 Act::Publish(taken) => {
                     packet += 1;
                     let taken = match taken { Taken::At(_) => { position += 1; Taken::At(Position(position)) } other => other };
                     match taken {
-                        Taken::Refused(why) if why.is_for_now() && !five => {}
                         Taken::At(at) => queue.push_back((packet, Some(at.0), 0)),
                         Taken::Live => queue.push_back((packet, None, 0x10)),
                         Taken::Refused(why) => queue.push_back((packet, None, why.reason())),
