@@ -90,7 +90,7 @@ impl Committer {
         if !due || !self.inner.memory.read().can_rotate() {
             return self.hold_back();
         }
-        match Writer::create(&*self.inner.disk, self.writer.number + 1, self.writer.next_batch()) {
+        match Writer::create(&*self.inner.disk, self.writer.number + 1, self.writer.next_batch(), options.journal_step_bytes) {
             Ok(writer) => self.switch(writer),
             Err(error) if is_full(&error) => {
                 tracing::warn!("no room for a new journal; the old one goes on");
@@ -105,10 +105,9 @@ impl Committer {
     }
 
     fn switch(&mut self, writer: Writer) {
-        let generation = self.writer.number;
         self.writer = writer;
         self.begun = Instant::now();
-        self.inner.memory.write().rotate(generation);
+        self.inner.memory.write().rotate(self.writer.number);
         self.inner.journal_number.store(self.writer.number, Ordering::Release);
         self.inner.journal_end.store(self.writer.end, Ordering::Release);
         self.inner.flusher.wake();

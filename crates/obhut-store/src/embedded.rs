@@ -7,6 +7,8 @@ use crate::commit::Committer;
 use crate::disk::{Disk, RealDisk};
 use crate::flush::{self, Flusher, Memory};
 use crate::ingest::{Ingest, State};
+use crate::limits::JOURNAL_STEP_BYTES;
+use crate::memtable::Memtable;
 use crate::message::ClassNumber;
 use crate::records::identity::IdentityVault;
 use crate::records::index;
@@ -32,6 +34,8 @@ pub struct Options {
     pub rotate_after: Duration,
     /// Or when its journal has grown to this many bytes. Memory holds up to three times as much.
     pub rotate_bytes: u64,
+    /// The journal is extended by this many bytes of zeros at a time.
+    pub journal_step_bytes: u64,
     /// How long a commit waits for more messages before it begins. Zero: not at all; a commit then takes what came in during the one before.
     pub linger: Duration,
     /// How often a full disk is tried again.
@@ -49,6 +53,7 @@ impl Default for Options {
         Self {
             rotate_after: Duration::from_secs(60),
             rotate_bytes: 96 << 20,
+            journal_step_bytes: JOURNAL_STEP_BYTES,
             linger: Duration::ZERO,
             retry_interval: Duration::from_millis(500),
             now: wall_clock,
@@ -130,7 +135,7 @@ impl EmbeddedStore {
         let records = index::open(&dir.join("records.db"))?;
         let reader = index::open(&dir.join("records.db"))?;
         let disk = options.disk.clone().unwrap_or_else(|| Arc::new(RealDisk::new(dir)));
-        let recovered = recovery::recover(&*disk, &records, &keys.by_number())?;
+        let recovered = recovery::recover(&*disk, &records, &keys.by_number(), options.journal_step_bytes)?;
         let ingest = Ingest::new(index::load_seen(&records)?);
         ingest.replayed(&recovered.table.seen);
         let flushing = (!recovered.replayed.is_empty()).then(|| (recovered.writer.number - 1, Arc::new(recovered.table)));
@@ -145,7 +150,7 @@ impl EmbeddedStore {
             periods: Mutex::default(),
             binding: Mutex::new(()),
             ingest,
-            memory: RwLock::new(Memory { flushing, ..Memory::default() }),
+            memory: RwLock::new(Memory { active: Memtable::default(), active_generation: recovered.writer.number, flushing }),
             maintenance: RwLock::new(()),
             flusher: Flusher::new(),
             flush_full: AtomicBool::new(false),

@@ -74,7 +74,7 @@ pub(crate) fn run(inner: &Inner) {
         } else if stop == Order::Finish {
             // The commit thread has ended by now, so the active generation is whole.
             let generation = inner.journal_number.load(Ordering::Acquire);
-            inner.memory.write().rotate(generation);
+            inner.memory.write().rotate(generation + 1);
             flush_once(inner, None);
             return;
         } else {
@@ -181,11 +181,11 @@ pub(crate) fn retire_files(inner: &Inner, generation: u64) {
     }
 }
 
-/// Readings in memory: the generation that grows, and the one being flushed.
-#[derive(Default)]
+/// Readings in memory: the generation that grows, and the one being flushed. A generation is numbered by its newest journal.
 pub(crate) struct Memory {
     pub(crate) active: Memtable,
-    /// With the number of its newest journal.
+    pub(crate) active_generation: u64,
+    /// With its number.
     pub(crate) flushing: Option<(u64, Arc<Memtable>)>,
 }
 
@@ -194,7 +194,9 @@ impl Memory {
         self.flushing.is_none() && self.active.messages > 0
     }
 
-    pub(crate) fn rotate(&mut self, generation: u64) {
-        self.flushing = Some((generation, Arc::new(std::mem::take(&mut self.active))));
+    /// The active generation is whole; `next` begins.
+    pub(crate) fn rotate(&mut self, next: u64) {
+        self.flushing = Some((self.active_generation, Arc::new(std::mem::take(&mut self.active))));
+        self.active_generation = next;
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::api::{Admitted, AppendError, Appended, Health, Position, Waiter};
 use crate::journal::{BATCH_HEADER_BYTES, put_record};
-use crate::limits::{PENDING_BYTES_MAX, SCRATCH_BYTES_MAX};
+use crate::limits::{BATCH_BYTES_KEPT, PENDING_BYTES_MAX, SCRATCH_BYTES_MAX};
 use crate::message::{ClassNumber, encode};
 use crate::ranges::Seen;
 use crate::records::keys::SubjectEntry;
@@ -49,7 +49,12 @@ impl Batch {
         self.records == 0 && self.waiters.is_empty()
     }
 
+    /// Gives the room of a rush back once it is over.
     pub(crate) fn clear(&mut self) {
+        if self.sealed.capacity() > BATCH_BYTES_KEPT && self.sealed.len() < BATCH_BYTES_KEPT / 4 {
+            self.sealed.shrink_to(BATCH_BYTES_KEPT);
+            self.plain.shrink_to(BATCH_BYTES_KEPT);
+        }
         self.sealed.truncate(BATCH_HEADER_BYTES);
         self.plain.clear();
         self.waiters.clear();

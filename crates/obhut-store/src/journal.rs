@@ -9,7 +9,7 @@
 use crate::api::StoreError;
 use crate::bytes::Reader;
 use crate::disk::{Disk, DiskFile};
-use crate::limits::{JOURNAL_STEP_BYTES, SECTOR_BYTES};
+use crate::limits::SECTOR_BYTES;
 use crate::message::FORMAT;
 use crate::records::keys::SubjectEntry;
 use obhut_model::ServerTime;
@@ -62,19 +62,20 @@ pub(crate) struct Writer {
     pub(crate) number: u64,
     pub(crate) end: u64,
     allocated: u64,
+    step: u64,
     next_batch: u64,
 }
 
 impl Writer {
-    /// Makes journal `number`, durably, with room for a while. Its first batch will be `first_batch`.
-    pub(crate) fn create(disk: &dyn Disk, number: u64, first_batch: u64) -> io::Result<Self> {
+    /// Makes journal `number`, durably, with room for a while, extended by `step` bytes at a time. Its first batch will be `first_batch`.
+    pub(crate) fn create(disk: &dyn Disk, number: u64, first_batch: u64, step: u64) -> io::Result<Self> {
         let file = disk.create(&path(number))?;
         let mut header = vec![0; SECTOR_BYTES];
         let fields = [FILE_MAGIC.as_slice(), &number.to_le_bytes(), &first_batch.to_le_bytes()].concat();
         for (slot, byte) in header.iter_mut().zip(fields.iter().chain(&checksum(&[&fields]))) {
             *slot = *byte;
         }
-        let mut writer = Self { file, number, end: SECTOR_BYTES as u64, allocated: SECTOR_BYTES as u64, next_batch: first_batch };
+        let mut writer = Self { file, number, end: SECTOR_BYTES as u64, allocated: SECTOR_BYTES as u64, step, next_batch: first_batch };
         writer.file.write_at(0, &header)?;
         writer.allocate(writer.end)?;
         writer.file.sync()?;
@@ -116,7 +117,7 @@ impl Writer {
     /// Writes zeros ahead of `from`. Lack of room is no error here: the batch before it fitted, and the next one will say.
     fn allocate(&mut self, from: u64) -> io::Result<()> {
         static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
-        let target = from + JOURNAL_STEP_BYTES;
+        let target = from + self.step;
         while self.allocated < target {
             let step = ZEROS.get(..usize::try_from(target - self.allocated).unwrap_or(ZEROS.len()).min(ZEROS.len())).unwrap_or(&ZEROS);
             match self.file.write_at(self.allocated, step) {

@@ -1,7 +1,5 @@
 //! Every bound of the store, and what happens when it is reached.
 
-use std::time::Duration;
-
 /// Writes begin at multiples of this, so that no write can tear a sector that holds something acknowledged.
 pub const SECTOR_BYTES: usize = 512;
 
@@ -11,6 +9,9 @@ pub const JOURNAL_STEP_BYTES: u64 = 4 << 20;
 
 /// Waiting for the disk, in memory. Above it an append is refused as `Behind`.
 pub const PENDING_BYTES_MAX: usize = 32 << 20;
+
+/// A batch buffer larger than this is given back when it is used for far less.
+pub const BATCH_BYTES_KEPT: usize = 8 << 20;
 
 /// A scratch buffer of a thread larger than this is given back.
 pub const SCRATCH_BYTES_MAX: usize = 1 << 20;
@@ -30,6 +31,3 @@ pub const SEGMENT_MICROS: i64 = 3_600_000_000;
 
 /// Stays that ended longer ago than this no longer matter to incoming readings: the longest a device buffers, and a margin.
 pub const LATENESS_MICROS: i64 = 8 * 24 * SEGMENT_MICROS;
-
-/// How long opening and closing wait for background work before they give up on it and leave it to the next opening.
-pub const CLOSE_WAIT: Duration = Duration::from_secs(60);

@@ -80,7 +80,8 @@ impl Readings for EmbeddedStore {
     }
 }
 
-/// Pieces of both generations in memory; returns which generations these were, so that their chunks are not read as well.
+/// Pieces of both generations in memory; returns which generations these were, so that their chunks are not read as well: either may be flushed
+/// before the index is looked at.
 fn in_memory(inner: &Inner, subject: Subject, code: Code, range: TimeRange, out: &mut Vec<(Arc<str>, Piece)>) -> Vec<u64> {
     let mut take = |table: &Memtable| {
         for stream in table.streams(subject).iter().filter(|stream| stream.code == code) {
@@ -91,12 +92,13 @@ fn in_memory(inner: &Inner, subject: Subject, code: Code, range: TimeRange, out:
     };
     let memory = inner.memory.read();
     take(&memory.active);
+    let active = memory.active_generation;
     let flushing = memory.flushing.clone();
     drop(memory);
     if let Some((_, table)) = &flushing {
         take(table);
     }
-    flushing.map(|(generation, _)| generation).into_iter().collect()
+    flushing.map(|(generation, _)| generation).into_iter().chain([active]).collect()
 }
 
 fn read_chunks(inner: &Inner, entry: &SubjectEntry, chunks: &[(Chunk, Segment)], out: &mut Vec<(Arc<str>, Piece)>) -> Result<(), StoreError> {

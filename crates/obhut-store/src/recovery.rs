@@ -17,7 +17,7 @@ pub(crate) struct Recovered {
     pub(crate) writer: Writer,
 }
 
-pub(crate) fn recover(disk: &dyn Disk, records: &Connection, keys: &Keys) -> Result<Recovered, StoreError> {
+pub(crate) fn recover(disk: &dyn Disk, records: &Connection, keys: &Keys, step: u64) -> Result<Recovered, StoreError> {
     disk.create_dir(journal::DIRECTORY).map_err(StoreError::Io)?;
     disk.create_dir(segment::DIRECTORY).map_err(StoreError::Io)?;
     disk.sync_dir("").map_err(StoreError::Io)?;
@@ -36,7 +36,7 @@ pub(crate) fn recover(disk: &dyn Disk, records: &Connection, keys: &Keys) -> Res
         replayed.push(*number);
     }
     let number = replayed.last().map_or(first, |last| last + 1);
-    let writer = Writer::create(disk, number, next_batch.unwrap_or(1)).map_err(StoreError::Io)?;
+    let writer = Writer::create(disk, number, next_batch.unwrap_or(1), step).map_err(StoreError::Io)?;
     if replayed.is_empty() {
         index::set_meta(records, FIRST_JOURNAL, number)?;
         index::set_meta(records, NEEDED_JOURNAL, number)?;

@@ -8,11 +8,11 @@ use obhut_model::{BedId, DeviceId, DeviceTime, ServerTime, Subject};
 
 impl Records for EmbeddedStore {
     fn devices(&self) -> Result<Vec<DeviceRecord>, StoreError> {
-        devices::all(&self.inner.records.lock())
+        devices::all(&self.inner.reader.lock())
     }
 
     fn device(&self, id: &DeviceId) -> Result<Option<DeviceRecord>, StoreError> {
-        devices::get(&self.inner.records.lock(), id)
+        devices::get(&self.inner.reader.lock(), id)
     }
 
     fn invite(&self, device: &DeviceRecord, token_hash: [u8; 32], expires: ServerTime) -> Result<(), StoreError> {
@@ -32,7 +32,7 @@ impl Records for EmbeddedStore {
     }
 
     fn revoked_certificates(&self) -> Result<Vec<String>, StoreError> {
-        devices::revoked_certificates(&self.inner.records.lock(), (self.inner.options.now)())
+        devices::revoked_certificates(&self.inner.reader.lock(), (self.inner.options.now)())
     }
 
     fn place_device(&self, device: &DeviceId, bed: &BedId, from: DeviceTime) -> Result<(), StoreError> {
@@ -80,7 +80,7 @@ impl Records for EmbeddedStore {
 
     fn bindings(&self) -> Result<(Vec<DeviceAtBed>, Vec<SubjectInBed>), StoreError> {
         let since = (self.inner.options.now)().micros().saturating_sub(LATENESS_MICROS);
-        stays::since(&self.inner.records.lock(), since)
+        stays::since(&self.inner.reader.lock(), since)
     }
 
     fn subjects(&self) -> Result<Vec<Subject>, StoreError> {

@@ -38,8 +38,9 @@ impl EmbeddedStore {
         let inner = &*self.inner;
         let periods = inner.periods.lock().clone();
         let _alone = inner.maintenance.write();
+        let segments = index::segments(&inner.records.lock())?;
         let mut gone = 0;
-        for found in index::segments(&inner.records.lock())?.iter().filter(|found| !found.expiring) {
+        for found in segments.iter().filter(|found| !found.expiring) {
             let Some(seconds) = periods.get(&found.class) else {
                 tracing::warn!(class = found.class, "a retention class is not in the charter; its readings are kept until it is");
                 continue;

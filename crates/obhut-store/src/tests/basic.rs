@@ -137,3 +137,20 @@ fn many_callers_at_once() {
         assert_eq!(values(&store, subject, Code::ECG_HEART_RATE), want);
     }
 }
+
+#[test]
+fn more_than_the_disk_can_follow_is_refused() {
+    let dir = tempdir();
+    let store = open(dir.path());
+    let (subject, monitor, waiter) = (bind(&store, 1), device("mon-1"), Arc::new(Waiter::default()));
+    let entry = store.inner.keys.get(subject).unwrap();
+    // A queue that nobody empties.
+    let queue = crate::ingest::Ingest::new(crate::ranges::Seen::default());
+    let raw = vec![0; 1 << 20];
+    let waves = [wave(Code::RESP, 0, &raw)];
+    let mut append = |number| queue.append(&message(&monitor, subject, number, &[], &waves), &entry, &store.inner.nonces, |_| 0, &waiter);
+    let taken = (1..100).take_while(|number| append(*number).is_ok()).count();
+    assert_eq!(taken, 31);
+    assert_eq!(append(32), Err(AppendError::Behind));
+    assert_eq!(append(31), Ok(Appended::Duplicate(Position(31))));
+}

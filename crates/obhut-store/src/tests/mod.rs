@@ -28,7 +28,7 @@ fn provider() -> Arc<SoftwareProvider> {
 
 /// Rotates only by hand or by closing, unless a test says otherwise.
 fn options() -> Options {
-    Options { rotate_after: Duration::from_secs(3600), retry_interval: Duration::from_millis(2), ..Options::default() }
+    Options { rotate_after: Duration::from_secs(3600), journal_step_bytes: 8192, retry_interval: Duration::from_millis(2), ..Options::default() }
 }
 
 fn open(dir: &Path) -> EmbeddedStore {
