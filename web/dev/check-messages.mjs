@@ -27,6 +27,9 @@ for (const name of await readdir(root, { recursive: true })) {
   // Ids put together: some message must begin like that.
   for (const [, start] of source.matchAll(/\bt\(\s*`([a-z0-9_-]+-)\$\{/gi)) if (![...messages.de.keys()].some((id) => id.startsWith(start))) problems.push(`${name}: no message ${start}…`);
 }
+// Every reason the door counts has words for the reader.
+const door = await readFile(new URL("../../crates/obhut-gateway/src/refusal.rs", import.meta.url), "utf8").catch(() => "");
+for (const [, name] of door.matchAll(/^\s+[A-Z]\w+ = "([a-z0-9_]+)", 0x/gm)) if (!messages.de.has(`refusal-${name}`)) problems.push(`no words for the refusal ${name}`);
 for (const problem of problems) console.error(problem);
 console.log(`messages: ${messages.de.size} in each language, ${problems.length} problems`);
 process.exit(problems.length === 0 ? 0 : 1);

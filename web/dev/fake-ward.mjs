@@ -39,13 +39,13 @@ const NUMBERS = {
 const MODELS = {
   monitor: { model: "monitor-m1", kind: "monitor", streams: ["hr", "pr", "spo2", "rr", "nsys", "ndia", "nmean", "temp"], waves: ["ecg", "pleth", "resp"] },
   icu: { model: "monitor-m2", kind: "monitor", streams: ["hr", "pr", "spo2", "rr", "absys", "abdia", "abmean", "temp", "cvp"], waves: ["ecg", "ecg5", "abp", "pleth", "resp", "cvp"] },
-  pump: { model: "pump-p1", kind: "infusion_pump", streams: ["rate", "remain"], waves: [] },
-  sensor: { model: "bedsense-1", kind: "movement_sensor", streams: ["move", "inbed"], waves: [] },
+  pump: { model: "pump-p1", kind: "infusion-pump", streams: ["rate", "remain"], waves: [] },
+  sensor: { model: "bedsense-1", kind: "movement-sensor", streams: ["move", "inbed"], waves: [] },
 };
 
 /** What a test or a developer can break. */
 const WELL = {
-  store: "good", charter: "in_force", mute: false, devices: {}, quality: {}, missing: {}, waveGap: null, refused: { undeclared_code: 3, rate: 0 }, bad: false, latencyMs: 0,
+  store: "good", charter: "in_force", mute: false, devices: {}, quality: {}, missing: {}, waveGap: null, refused: { undeclared_code: 3, rate_values: 0 }, bad: false, latencyMs: 0,
 };
 
 export class FakeWard {
@@ -70,7 +70,7 @@ export class FakeWard {
     for (const [prefix, name] of parts) {
       const id = `${prefix}-${number}`;
       const { model, kind, streams, waves } = MODELS[name];
-      bed.devices.push({ id, model, kind, life_supporting: kind === "infusion_pump" });
+      bed.devices.push({ id, model, kind, life_supporting: kind === "infusion-pump" });
       for (const each of [...waves.map((key) => WAVES[key]), ...streams.map((key) => NUMBERS[key])]) {
         const stream = { ...each, i: this.streams.length, device: id, bed, sentAt: 0, last: null };
         this.streams.push(stream);

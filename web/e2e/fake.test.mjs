@@ -216,12 +216,12 @@ test("everything by keyboard: move, open, close, help, language", { skip }, () =
 
 test("what was refused is told in plain words; the charter can be read", { skip }, () =>
   scene({}, async ({ page, fault }) => {
-    fault({ refused: { undeclared_code: 3, rate: 17, something_new: 1 } });
+    fault({ refused: { undeclared_code: 3, rate_values: 17, something_new: 1 } });
     await until("the count", async () => /21/.test(await page.locator("[data-state=refused]").innerText()));
     await page.click("[data-state=refused] button");
     const rows = await page.locator("dialog tbody tr").allInnerTexts();
     assert.deepEqual(rows.map((row) => row.split("\t")[1]), ["17", "3", "1"]);
-    assert.match(rows[0], /Mehr Werte je Sekunde/);
+    assert.match(rows[0], /Mehr Messwerte je Sekunde/);
     await page.keyboard.press("Escape");
     await page.click("[data-state=charter] a");
     await until("the text", async () => /Rechtsgrundlage/.test(await page.locator("main.charter").innerText()));

@@ -30,7 +30,7 @@ const scenes = [
     fault: {
       store: "disk_full", charter: "reload_refused",
       devices: { "mon-01": "offline", "pump-02": "silent", "mon-04": "revoked", "mon-05": "silent", "bed-03": "invited", "pump-01": "offline" },
-      quality: { "mon-03": 1, "mon-06": 4, "mon-08": 16 }, refused: { undeclared_code: 3, rate: 17 },
+      quality: { "mon-03": 1, "mon-06": 4, "mon-08": 16 }, refused: { undeclared_code: 3, rate_values: 17 },
     },
   },
   { name: "faults-32", beds: 32, sizes: ["laptop"], languages: ["de"], fault: { store: "failed", devices: { "mon-01": "offline", "pump-02": "silent", "mon-04": "revoked" }, quality: { "mon-03": 1, "mon-06": 4 } } },
