@@ -1,35 +1,32 @@
 //! The shell: one task per device that owns its socket, its deadlines and its renewal, and performs what the core decides.
 
+mod renewal;
+mod task;
+
 use crate::buffer::{Buffer, BufferError, Losses};
 use crate::core::{Core, Counters};
-use crate::disk::{Directory, Syncer};
-use crate::est::{self, EstServer};
-use crate::limits::{BUFFER_BYTES_DEFAULT, INBOX_FRAMES_MAX, OUTGOING_BYTES_MAX, RENEW_RETRY_FIRST, RENEW_RETRY_MAX};
-use crate::link::{Down, Effect, Input, Link, Lost};
+use crate::disk::Directory;
+use crate::est::EstServer;
+use crate::limits::{BUFFER_BYTES_DEFAULT, INBOX_FRAMES_MAX};
+use crate::link::{Down, Link};
 use crate::sequence::Sequence;
-use crate::state::{Device, Identity, Lock, StateDir, StateError};
-use crate::time::{Anchor, Monotonic, ReadingClock, Stamp};
+use crate::state::{StateDir, StateError};
+use crate::time::{Anchor, ReadingClock, Stamp};
 use crate::tls;
 use obhut_model::{DeviceId, Quality};
 use obhut_wire::limits::FRAME_BYTES_MAX;
 use obhut_wire::{FrameError, Header, RawNumeric, RawWave, encode};
 use parking_lot::Mutex;
-use rustls::ClientConfig;
-use rustls_pki_types::{CertificateDer, ServerName};
+use renewal::Renewal;
+use rustls_pki_types::ServerName;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
+use task::{Socket, Task};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// Where to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,8 +294,7 @@ impl Agent {
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the agent's task failed");
         }
-        let stats = self.shared.stats.lock().clone();
-        stats
+        self.shared.stats.lock().clone()
     }
 }
 
@@ -313,365 +309,4 @@ struct Inbox {
     frames: VecDeque<(u64, Vec<u8>)>,
     anchor: Anchor,
     stopping: bool,
-}
-
-type Stream = TlsStream<TcpStream>;
-type Opening = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
-type Syncing = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-enum Socket {
-    None,
-    Opening(Opening),
-    Open(ReadHalf<Stream>, WriteHalf<Stream>),
-}
-
-struct Task {
-    core: Core<Directory>,
-    shared: Arc<Shared>,
-    start: Instant,
-    tls: Arc<ClientConfig>,
-    name: ServerName<'static>,
-    address: (String, u16),
-    socket: Socket,
-    outgoing: Vec<u8>,
-    /// Whether something was written that TLS may still hold back.
-    unflushed: bool,
-    /// Whether the socket is closed once `outgoing` is written.
-    closing: bool,
-    syncing: Option<Syncing>,
-    renewal: Renewal,
-    _lock: Lock,
-}
-
-/// What woke the task.
-enum Event {
-    Wake,
-    Due,
-    Opened(io::Result<Stream>),
-    Read(io::Result<usize>),
-    Wrote(io::Result<usize>),
-    Synced,
-    Renewed(Box<Result<Identity, String>>),
-}
-
-impl Task {
-    async fn run(mut self) {
-        let mut incoming = vec![0; 1_024];
-        let mut stopping = false;
-        let mut effects = Vec::new();
-        self.core.step(self.now(), Input::Tick, &mut effects);
-        loop {
-            if self.perform(&mut effects) {
-                break;
-            }
-            if self.syncing.is_none()
-                && let Some(syncer) = self.core.flush(self.now())
-            {
-                self.syncing = Some(Box::pin(flush(syncer)));
-            }
-            self.publish_stats();
-            let event = self.next(&mut incoming, stopping).await;
-            let now = self.now();
-            match event {
-                Event::Wake | Event::Due => {
-                    stopping |= self.take_inbox(now, &mut effects);
-                    let input = if stopping && matches!(event, Event::Wake) { Input::Stop } else { Input::Tick };
-                    self.core.step(now, input, &mut effects);
-                }
-                Event::Opened(Ok(stream)) => {
-                    let (read, write) = tokio::io::split(stream);
-                    self.socket = Socket::Open(read, write);
-                    self.core.step(now, Input::Opened, &mut effects);
-                }
-                Event::Opened(Err(error)) => self.lost(now, &error, &mut effects),
-                Event::Read(Ok(0)) => self.lost(now, &io::ErrorKind::UnexpectedEof.into(), &mut effects),
-                Event::Read(Ok(n)) => {
-                    self.core.step(now, Input::Received(incoming.get(..n).unwrap_or_default()), &mut effects)
-                }
-                Event::Read(Err(error)) | Event::Wrote(Err(error)) => self.lost(now, &error, &mut effects),
-                Event::Wrote(Ok(n)) => {
-                    self.outgoing.drain(..n.min(self.outgoing.len()));
-                    // Nothing written means flushed: TLS holds back what the socket did not take.
-                    self.unflushed = n > 0;
-                    self.core.set_socket_full(self.outgoing.len() > OUTGOING_BYTES_MAX);
-                    if self.outgoing.is_empty() && !self.unflushed && self.closing {
-                        self.hang_up();
-                    }
-                    self.core.step(now, Input::Tick, &mut effects);
-                }
-                Event::Synced => self.syncing = None,
-                Event::Renewed(outcome) => self.renewed(now, *outcome, &mut effects),
-            }
-        }
-        self.finish().await;
-    }
-
-    async fn next(&mut self, incoming: &mut [u8], stopping: bool) -> Event {
-        let deadline = self.core.deadline(self.now()).map(|at| self.start + at.0);
-        // A connection that is being closed only has its rest to write.
-        let (opening, reader, writer) = match &mut self.socket {
-            Socket::None => (None, None, None),
-            Socket::Opening(opening) => (Some(opening), None, None),
-            Socket::Open(read, write) => {
-                (None, (!self.closing).then_some(read), (!self.outgoing.is_empty() || self.unflushed).then_some(write))
-            }
-        };
-        tokio::select! {
-            biased;
-            done = wrote(writer, &self.outgoing) => Event::Wrote(done),
-            read = read(reader, incoming) => Event::Read(read),
-            opened = maybe(opening) => Event::Opened(opened),
-            () = maybe(self.syncing.as_mut()) => Event::Synced,
-            () = self.shared.wake.notified() => Event::Wake,
-            () = sleep_until(deadline) => Event::Due,
-            renewed = self.renewal.next(), if !stopping => Event::Renewed(Box::new(renewed)),
-        }
-    }
-
-    /// Moves offered frames into the core, and reserves sequence numbers. Says whether the agent is to stop.
-    fn take_inbox(&mut self, now: Monotonic, effects: &mut Vec<Effect>) -> bool {
-        let (frames, stopping) = {
-            let mut inbox = self.shared.inbox.lock();
-            if inbox.sequence.is_low()
-                && let Err(error) = inbox.sequence.reserve(self.core.disk())
-            {
-                tracing::warn!(%error, "sequence numbers could not be reserved");
-            }
-            (std::mem::take(&mut inbox.frames), inbox.stopping)
-        };
-        for (number, frame) in frames {
-            self.core.offer(now, number, frame, effects);
-        }
-        stopping
-    }
-
-    /// Performs effects in order. `true` when all is over.
-    fn perform(&mut self, effects: &mut Vec<Effect>) -> bool {
-        let mut stopped = false;
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::Open => {
-                    self.hang_up();
-                    self.socket =
-                        Socket::Opening(Box::pin(open(self.address.clone(), self.name.clone(), Arc::clone(&self.tls))));
-                }
-                Effect::Write(bytes) => {
-                    self.outgoing.extend_from_slice(&bytes);
-                    self.core.set_socket_full(self.outgoing.len() > OUTGOING_BYTES_MAX);
-                }
-                Effect::Close
-                    if matches!(self.socket, Socket::Open(..)) && (!self.outgoing.is_empty() || self.unflushed) =>
-                {
-                    self.closing = true
-                }
-                Effect::Close => self.hang_up(),
-                Effect::Stopped => stopped = true,
-                // Taken by the core.
-                Effect::Answered(..) | Effect::Up | Effect::Down(_) => {}
-            }
-        }
-        stopped
-    }
-
-    fn lost(&mut self, now: Monotonic, error: &io::Error, effects: &mut Vec<Effect>) {
-        let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let lost = match tls {
-            Some(rustls::Error::AlertReceived(_) | rustls::Error::InvalidCertificate(_)) => Lost::Refused,
-            _ => Lost::Network,
-        };
-        tracing::debug!(%error, ?lost, "the connection to the gateway is lost");
-        let was_closing = self.closing;
-        self.hang_up();
-        if !was_closing {
-            self.core.step(now, Input::Lost(lost), effects);
-        }
-    }
-
-    fn hang_up(&mut self) {
-        self.socket = Socket::None;
-        self.closing = false;
-        self.unflushed = false;
-        self.outgoing.clear();
-        self.core.set_socket_full(false);
-    }
-
-    fn renewed(&mut self, now: Monotonic, outcome: Result<Identity, String>, effects: &mut Vec<Effect>) {
-        let tls = outcome.and_then(|identity| {
-            let config = tls::trusting(&self.renewal.root, Some(&identity)).map_err(|error| error.to_string())?;
-            Ok((config, identity.validity().map_or(0, |v| v.to)))
-        });
-        match tls {
-            Ok((config, ends)) => {
-                self.tls = config;
-                let mut stats = self.shared.stats.lock();
-                stats.renewed += 1;
-                stats.certificate_ends = ends;
-                drop(stats);
-                tracing::info!(device = %self.renewal.device.id, "the certificate was renewed");
-                self.core.step(now, Input::Renewed, effects);
-            }
-            Err(error) => {
-                self.shared.stats.lock().renewals_failed += 1;
-                tracing::warn!(device = %self.renewal.device.id, %error, "the certificate could not be renewed");
-            }
-        }
-    }
-
-    fn publish_stats(&self) {
-        let mut stats = self.shared.stats.lock();
-        stats.up = self.core.is_up();
-        stats.counters = self.core.counters();
-        stats.losses = self.core.buffer().losses();
-        stats.pending = self.core.pending() as u64;
-        stats.buffer_bytes = self.core.buffer().bytes();
-        stats.last_down = self.core.last_down();
-    }
-
-    async fn finish(mut self) {
-        // What was asked to be written, the goodbye, gets a moment; then the socket closes with the task.
-        if let Socket::Open(_, write) = &mut self.socket {
-            let goodbye = async {
-                write.write_all(&self.outgoing).await?;
-                write.shutdown().await
-            };
-            let _ = tokio::time::timeout(Duration::from_millis(500), goodbye).await;
-        }
-        let now = self.now();
-        let _ = self.take_inbox(now, &mut Vec::new());
-        if let Some(syncing) = self.syncing.take() {
-            syncing.await;
-        }
-        if let Err(error) = self.core.close() {
-            tracing::error!(%error, "the buffer could not be closed");
-        }
-        if let Err(error) = self.shared.inbox.lock().sequence.close(self.core.disk()) {
-            tracing::warn!(%error, "unused sequence numbers could not be given back");
-        }
-        self.publish_stats();
-    }
-
-    fn now(&self) -> Monotonic {
-        Monotonic(self.start.elapsed())
-    }
-}
-
-async fn open(address: (String, u16), name: ServerName<'static>, tls: Arc<ClientConfig>) -> io::Result<Stream> {
-    let socket = TcpStream::connect((address.0.as_str(), address.1)).await?;
-    socket.set_nodelay(true)?;
-    TlsConnector::from(tls).connect(name, socket).await
-}
-
-async fn flush(syncer: Syncer) {
-    match tokio::task::spawn_blocking(syncer).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the buffer could not be flushed"),
-        Err(error) => tracing::warn!(%error, "the buffer could not be flushed"),
-    }
-}
-
-/// Writes some of `bytes`, or flushes if there are none. One step each, so that nothing is written twice when another event comes first.
-async fn wrote(writer: Option<&mut WriteHalf<Stream>>, bytes: &[u8]) -> io::Result<usize> {
-    let Some(writer) = writer else { return std::future::pending().await };
-    if bytes.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(bytes).await }
-}
-
-async fn read(reader: Option<&mut ReadHalf<Stream>>, into: &mut [u8]) -> io::Result<usize> {
-    match reader {
-        Some(reader) => reader.read(into).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn maybe<F: Future + Unpin>(future: Option<F>) -> F::Output {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Renewal at half of the certificate's life, again and again.
-struct Renewal {
-    state: StateDir,
-    root: CertificateDer<'static>,
-    device: Device,
-    server: EstServer,
-    identity: Identity,
-    random: u64,
-    retry: Duration,
-    due: Option<Instant>,
-    running: Option<Pin<Box<dyn Future<Output = Result<Identity, String>> + Send>>>,
-}
-
-impl Renewal {
-    fn new(
-        state: StateDir,
-        root: CertificateDer<'static>,
-        device: Device,
-        server: EstServer,
-        identity: Identity,
-        random: u64,
-    ) -> Self {
-        Self { state, root, device, server, identity, random, retry: RENEW_RETRY_FIRST, due: None, running: None }
-    }
-
-    /// Waits until renewal is due, renews, keeps the result. Safe to drop and call again: all it knows lies in `self`.
-    async fn next(&mut self) -> Result<Identity, String> {
-        if self.running.is_none() {
-            let due = *self.due.get_or_insert_with(|| {
-                let now = SystemTime::now()
-                    .duration_since(SystemTime::UNIX_EPOCH)
-                    .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
-                let wait = self
-                    .identity
-                    .validity()
-                    .map_or(Duration::ZERO, |v| est::renewal_delay(v.from, v.to, now, self.random));
-                Instant::now() + wait
-            });
-            tokio::time::sleep_until(due).await;
-            let (state, root, server) = (self.state.clone(), self.root.clone(), self.server.clone());
-            let (device, identity) = (self.device.id.clone(), self.identity.clone());
-            // A task of its own, so that record-then-act is never cut in half by a dropped future.
-            let work = tokio::spawn(async move {
-                let pem = est::renew(&server, &root, &identity, &device).await.map_err(|error| chain(&error))?;
-                state.renew(pem.as_bytes()).map_err(|error| chain(&error))?;
-                Identity::from_pem(pem.as_bytes()).ok_or_else(|| "the renewed identity cannot be read".to_owned())
-            });
-            self.running = Some(Box::pin(async move { work.await.map_err(|error| error.to_string())? }));
-        }
-        let outcome = maybe(self.running.as_mut()).await;
-        self.running = None;
-        self.random = self.random.rotate_left(17) ^ 0x9e37_79b9_7f4a_7c15;
-        match &outcome {
-            Ok(identity) => {
-                self.identity = identity.clone();
-                self.retry = RENEW_RETRY_FIRST;
-                self.due = None;
-            }
-            Err(_) => {
-                let jitter = Duration::from_millis(self.random % 1_000);
-                self.due = Some(Instant::now() + self.retry + jitter);
-                self.retry = self.retry.saturating_mul(2).min(RENEW_RETRY_MAX);
-            }
-        }
-        outcome
-    }
-}
-
-/// An error with all its causes, for one log line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -281,15 +281,12 @@ async fn exchange(
         Ok((head, body))
     };
     tokio::pin!(talk);
-    tokio::pin!(connection);
     // The connection has to be polled for the answer to come; its own end says nothing that the answer does not.
-    let (head, body) = loop {
-        tokio::select! {
-            answer = &mut talk => break answer?,
-            ended = &mut connection => {
-                ended.map_err(|e| EstError::Http(e.into()))?;
-                break talk.await?;
-            }
+    let (head, body) = tokio::select! {
+        answer = &mut talk => answer?,
+        ended = connection => {
+            ended.map_err(|e| EstError::Http(e.into()))?;
+            talk.await?
         }
     };
     match head.status {

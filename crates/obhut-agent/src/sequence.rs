@@ -61,10 +61,21 @@ impl Sequence {
     /// # Errors
     /// Whatever the disk says; the old reservation stands.
     pub fn reserve(&mut self, disk: &mut impl Disk) -> io::Result<()> {
-        let reserved = self.next.saturating_add(NUMBERS_AHEAD - 1);
-        disk.replace(FILE, &bytes(self.run, reserved))?;
-        self.reserved = reserved;
+        let reservation = self.plan();
+        reservation.store(disk)?;
+        self.grant(&reservation);
         Ok(())
+    }
+
+    /// The next reservation, to be stored without holding up who takes numbers meanwhile.
+    #[must_use]
+    pub const fn plan(&self) -> Reservation {
+        Reservation { run: self.run, up_to: self.next.saturating_add(NUMBERS_AHEAD - 1) }
+    }
+
+    /// Uses a reservation that has been stored.
+    pub fn grant(&mut self, stored: &Reservation) {
+        self.reserved = self.reserved.max(stored.up_to);
     }
 
     /// Gives back what is unused, at an orderly end. No number may be taken afterwards.
@@ -74,6 +85,23 @@ impl Sequence {
     pub fn close(&mut self, disk: &mut impl Disk) -> io::Result<()> {
         self.reserved = self.next - 1;
         disk.replace(FILE, &bytes(self.run, self.reserved))
+    }
+}
+
+/// Numbers to be used once they are reserved on disk.
+#[derive(Debug)]
+pub struct Reservation {
+    run: u32,
+    up_to: u64,
+}
+
+impl Reservation {
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says; then it must not be granted.
+    pub fn store(&self, disk: &mut impl Disk) -> io::Result<()> {
+        disk.replace(FILE, &bytes(self.run, self.up_to))
     }
 }
 

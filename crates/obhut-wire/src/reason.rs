@@ -1,6 +1,7 @@
 //! MQTT 5 reason codes of a PUBACK, as Obhut uses them (OASIS MQTT 5.0, section 3.4.2.1), and what a device does about each.
 //!
-//! 3.1.1 has no reason codes there: a refusal for good is acknowledged all the same and counted, one that may pass is not acknowledged.
+//! 3.1.1 has no reason codes there: what is refused for good or comes too fast is acknowledged all the same and counted, and what the store
+//! cannot take is not acknowledged.
 
 /// Kept: durable on disk.
 pub const SUCCESS: u8 = 0x00;

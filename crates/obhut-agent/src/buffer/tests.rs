@@ -65,7 +65,7 @@ impl SimDisk {
             files.insert(name.clone(), File { synced: bytes.len(), entered: true, bytes });
         }
         for (name, file) in &state.removed {
-            if keep() % 2 == 0 {
+            if keep().is_multiple_of(2) {
                 files.entry(name.clone()).or_insert_with(|| file.clone());
             }
         }

@@ -46,13 +46,17 @@ fn frame(number: u64) -> Vec<u8> {
 
 impl Ward {
     fn new(seed: u64) -> Self {
+        Self::with(seed, false)
+    }
+
+    fn with(seed: u64, write_all: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let buffer =
             Buffer::open(Directory::open(dir.path()).unwrap(), BufferKey::new(&[1; 32]).unwrap(), 1 << 20).unwrap();
         let link = Link::new(DeviceId::new("mon-01").unwrap(), seed);
         let mut ward = Self {
             now: Monotonic::default(),
-            core: Core::new(link, buffer, false),
+            core: Core::new(link, buffer, write_all),
             next: 1,
             server: None,
             opening: false,
@@ -252,6 +256,27 @@ fn after_an_outage_live_values_go_first_and_the_backlog_follows_in_order() {
     let backlog: Vec<u64> = ward.seen.iter().filter(|(_, late)| *late).map(|(n, _)| *n).collect();
     assert_eq!(backlog, (1..=20).collect::<Vec<_>>());
     assert_eq!((live, ward.core.pending(), ward.core.buffer().frames()), (vec![21, 22, 23], 0, 0));
+}
+
+#[test]
+fn a_device_that_writes_all_sends_each_frame_once() {
+    let mut ward = Ward::with(12, true);
+    ward.offer();
+    ward.online();
+    ward.answer(0, PubackReasonCode::Success);
+    for _ in 0..20 {
+        ward.offer();
+        assert!(ward.core.buffer().frames() > 0, "on disk before it is acknowledged");
+        ward.pass(Duration::from_millis(300));
+        if ward.unacked.len() > 5 {
+            ward.answer(0, PubackReasonCode::Success);
+        }
+    }
+    while !ward.unacked.is_empty() {
+        ward.answer(0, PubackReasonCode::Success);
+    }
+    assert_eq!(ward.seen.iter().map(|(n, _)| *n).collect::<Vec<_>>(), (1..=21).collect::<Vec<_>>());
+    assert_eq!((ward.core.buffer().frames(), ward.core.pending()), (0, 0));
 }
 
 #[test]

@@ -99,3 +99,46 @@ async fn the_program_enrols_sends_and_has_no_listening_port() {
     assert_eq!(out.status.code(), Some(3), "{}", String::from_utf8_lossy(&out.stderr));
     assert!(Command::new(PROGRAM).arg("status").arg("--state").arg(&state).output().unwrap().status.success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_device_goes_on_where_it_was() {
+    let authority = Arc::new(Authority::new(DAY));
+    let est = Est::start(Arc::clone(&authority), Mood::Good).await;
+    let dir = crate::enrolment::enrolled(&authority, &est).await;
+    // No gateway yet: a port that was just free.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let run = || {
+        let mut command = Command::new(PROGRAM);
+        command.args(["run", "--gateway", &format!("localhost:{port}"), "--state"]).arg(dir.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let state = obhut_agent::StateDir::open(dir.path()).unwrap();
+    for round in 1u64..=3 {
+        let mut child = run();
+        let mut stdin = child.stdin.take().unwrap();
+        let before = state.buffer_bytes();
+        for _ in 0..10 {
+            stdin.write_all(b"{\"n\":\"MDC_TEMP\",\"u\":\"Cel\",\"v\":36.7}\n").unwrap();
+        }
+        // Every frame of this size takes the same room, so the tenth is there when ten have arrived.
+        wait_for("ten frames on disk", || state.buffer_bytes() - before >= 10 * 60).await;
+        wait_for("no more to come", || {
+            let bytes = state.buffer_bytes();
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            bytes == state.buffer_bytes()
+        })
+        .await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(state.buffer_bytes() > before, "round {round}");
+    }
+    let gateway = Gateway::start_on(&authority, port, Arc::default()).await;
+    let mut child = run();
+    wait_for("thirty frames", || gateway.log.lock().numbers.len() >= 30).await;
+    let numbers = gateway.log.lock().numbers.clone();
+    let distinct: BTreeSet<u64> = numbers.iter().copied().collect();
+    assert_eq!((numbers.len(), distinct.len()), (30, 30), "none lost, none twice, no number used for two");
+    assert!(numbers.windows(2).all(|w| w[0] < w[1]), "in order: {numbers:?}");
+    drop(child.stdin.take());
+    assert!(tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap().success());
+}

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
+use cms::cert::CertificateChoices;
 use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{CertificateSet, EncapsulatedContentInfo, SignedData, SignerInfos};
 use der::asn1::SetOfVec;
@@ -102,7 +102,10 @@ enum Client {
 
 /// Base64 certs-only PKCS#7.
 fn pkcs7(certificates: &[&[u8]]) -> String {
-    let choices: Vec<_> = certificates.iter().map(|der| CertificateChoices::Certificate(x509(der))).collect();
+    let choices: Vec<_> = certificates
+        .iter()
+        .map(|der| CertificateChoices::Certificate(x509_cert::Certificate::from_der(der).unwrap()))
+        .collect();
     let signed = SignedData {
         version: CmsVersion::V1,
         digest_algorithms: SetOfVec::new(),
@@ -119,18 +122,6 @@ fn pkcs7(certificates: &[&[u8]]) -> String {
         content: Any::from_der(&signed.to_der().unwrap()).unwrap(),
     };
     STANDARD.encode(outer.to_der().unwrap())
-}
-
-fn x509(der: &[u8]) -> <IssuerAndSerialNumber as Certificate>::Type {
-    Decode::from_der(der).unwrap()
-}
-
-/// Names the certificate type of `cms` without another dependency.
-trait Certificate {
-    type Type;
-}
-impl Certificate for IssuerAndSerialNumber {
-    type Type = x509_cert::Certificate;
 }
 
 /// What the EST server is told to do.
