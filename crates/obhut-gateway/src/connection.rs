@@ -324,16 +324,21 @@ impl Connection {
         }
     }
 
-    /// Ends the connection: takes it off the registry, sends the farewell, and reads on until the other side has seen it.
-    pub(crate) async fn finish(mut self: Box<Self>, over: Over) {
-        if self.begun {
+    /// Takes the session off the registry, once.
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.begun) {
             self.shared.sessions.finish(&self.link);
         }
+    }
+
+    /// Ends the connection: takes it off the registry, sends the farewell, and reads on until the other side has seen it.
+    pub(crate) async fn finish(mut self: Box<Self>, over: Over) {
+        self.leave();
         let Over::Closed(closed) = over else { return };
         if let Closed::Refused(why) = closed {
             self.shared.counters.refuse(why);
+            tracing::info!(device = %self.link.device, reason = why.name(), "a session was ended");
         }
-        tracing::debug!(device = %self.link.device, ?closed, "session ended");
         let farewell = async {
             self.tls.write_all(self.out.get(self.sent..).unwrap_or_default()).await?;
             self.tls.shutdown().await?;
@@ -346,6 +351,13 @@ impl Connection {
         };
         // Whoever does not read its farewell in time goes without.
         let _ = tokio::time::timeout(self.shared.context.limits.linger, farewell).await;
+    }
+}
+
+impl Drop for Connection {
+    /// Also when a task ends by a panic in a library: a device must not look online for ever.
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

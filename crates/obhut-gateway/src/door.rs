@@ -31,7 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Room for MQTT around the largest payload of a model: fixed header, topic, identifier, properties.
 const PUBLISH_OVERHEAD_BYTES: u32 = 512;
 
-/// An open door. Dropping it leaves connections to their tasks; use [`Door::stop`].
+/// An open door. Dropping it stops it like [`Door::stop`], but waits for nothing.
 pub struct Door {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
@@ -146,6 +146,7 @@ async fn serve(
     let mut connection = match hands {
         Ok(connection) => connection,
         Err(why) => {
+            tracing::debug!(reason = why.name(), "a handshake was refused");
             shared.counters.refuse(why);
             return;
         }
@@ -239,7 +240,11 @@ async fn sweep(shared: Arc<Shared>, mut closed: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = ticking.tick() => {}
-            _ = closed.wait_for(|closed| *closed), if !shared.is_stopping() => {}
+            told = closed.wait_for(|closed| *closed), if !shared.is_stopping() => {
+                if told.is_err() {
+                    shared.stop();
+                }
+            }
         }
         if shared.is_stopping() && shared.open() == 0 {
             return;

@@ -305,3 +305,11 @@ async fn too_many_messages_are_refused_for_now() {
     assert!(codes[1_000..].contains(&0x97));
     assert!(rig.refused(Refusal::RateMessages) > 0);
 }
+
+#[tokio::test]
+async fn a_dropped_door_stops() {
+    let rig = Rig::new();
+    let mut client = rig.open(V::Five, "mon-01").await;
+    drop(rig.door);
+    assert_eq!(client.packet().await, Some((DISCONNECT, vec![0x8b])));
+}
