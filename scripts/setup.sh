@@ -60,7 +60,6 @@ test)
   need curl
   need python3
   need softhsm2-util softhsm2
-  cargo nextest --version >/dev/null 2>&1 || crates+=(cargo-nextest)
   ;;
 bench)
   need mosquitto
@@ -126,9 +125,6 @@ fi
 
 for crate in "${crates[@]}"; do
   say "cargo install $crate (some minutes, once)"
-  cargo install --locked --quiet "$crate" </dev/null || case $crate in
-  cargo-nextest) say "cargo-nextest could not be built; the tests run with \`cargo test\` instead" ;;
-  *) fail "cargo could not install $crate" ;;
-  esac
+  cargo install --locked --quiet "$crate" </dev/null || fail "cargo could not install $crate"
 done
 node_ready || [ "$target" = fuzz ] || fail "Node.js $node_least or newer and npm are needed, and are not there after the installation"
