@@ -40,8 +40,10 @@ fn main() {
     for step in 0..7500 {
         let now = at(step * 4000);
         patient.advance(now);
-        let values: Vec<String> =
-            curves.iter().map(|&curve| patient.sample(curve, now).map_or(String::new(), |value| format!("{value:.4}"))).collect();
+        let values: Vec<String> = curves
+            .iter()
+            .map(|&curve| patient.sample(curve, now).map_or(String::new(), |value| format!("{value:.4}")))
+            .collect();
         println!("{:.3},{}", step as f64 / 250.0, values.join(","));
         if step % 1250 == 0 {
             eprintln!("{:?}", patient.measured(now));

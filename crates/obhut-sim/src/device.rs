@@ -11,8 +11,8 @@ mod replay;
 pub use monitor::{Monitor, Setup};
 pub use movement::MovementSensor;
 pub use pump::PumpDevice;
-pub use replay::{Repeat, Replay};
 pub(crate) use replay::code_of;
+pub use replay::{Repeat, Replay};
 
 use obhut_model::{Code, Decimal, DeviceId, DeviceTime, ModelId, NO_VALUE, Quality, SampleRate, Samples, Scale};
 use obhut_wire::frame::{RawNumeric, RawWave};
@@ -77,7 +77,14 @@ pub struct WaveBlock {
 impl WaveBlock {
     /// A block of `samples`.
     #[must_use]
-    pub fn new(code: Code, start: DeviceTime, rate: SampleRate, scale: Scale, quality: Quality, samples: impl IntoIterator<Item = i16>) -> Self {
+    pub fn new(
+        code: Code,
+        start: DeviceTime,
+        rate: SampleRate,
+        scale: Scale,
+        quality: Quality,
+        samples: impl IntoIterator<Item = i16>,
+    ) -> Self {
         let bytes = samples.into_iter().flat_map(i16::to_le_bytes).collect();
         Self { code, start, rate, scale, quality, bytes }
     }
@@ -92,7 +99,14 @@ impl WaveBlock {
     /// As a frame borrows it.
     #[must_use]
     pub fn raw(&self) -> RawWave<'_> {
-        RawWave { code: self.code, start: self.start, rate: self.rate, scale: self.scale, quality: self.quality, samples: self.samples() }
+        RawWave {
+            code: self.code,
+            start: self.start,
+            rate: self.rate,
+            scale: self.scale,
+            quality: self.quality,
+            samples: self.samples(),
+        }
     }
 }
 
@@ -161,7 +175,12 @@ fn first_at_or_after(rate: SampleRate, micros: i64) -> u64 {
 }
 
 /// Runs `step` for each instant due by `now`, one every `period` microseconds, and collects what is not empty.
-fn due_reports(next: &mut DeviceTime, period: i64, now: DeviceTime, mut step: impl FnMut(DeviceTime) -> Report) -> Vec<Report> {
+fn due_reports(
+    next: &mut DeviceTime,
+    period: i64,
+    now: DeviceTime,
+    mut step: impl FnMut(DeviceTime) -> Report,
+) -> Vec<Report> {
     let mut reports = Vec::new();
     while *next <= now && reports.len() < REPORTS_MAX {
         let report = step(*next);

@@ -115,7 +115,8 @@ impl Switch {
     /// On at `now`.
     #[must_use]
     pub fn new(outage: Option<Outage>, mut rng: Rng, now: i64) -> Self {
-        let next = outage.map_or(i64::MAX, |outage| now.saturating_add(rng.exponential(outage.mean_between as f64) as i64));
+        let next =
+            outage.map_or(i64::MAX, |outage| now.saturating_add(rng.exponential(outage.mean_between as f64) as i64));
         Self { outage, rng, on: true, next }
     }
 
@@ -135,7 +136,11 @@ impl Switch {
     pub fn advance(&mut self, now: i64) -> bool {
         let Some(outage) = self.outage.filter(|_| now >= self.next) else { return false };
         self.on = !self.on;
-        let length = if self.on { self.rng.exponential(outage.mean_between as f64) as i64 } else { self.rng.whole(outage.length.0, outage.length.1) };
+        let length = if self.on {
+            self.rng.exponential(outage.mean_between as f64) as i64
+        } else {
+            self.rng.whole(outage.length.0, outage.length.1)
+        };
         self.next = now.saturating_add(length.max(1));
         true
     }
@@ -162,7 +167,8 @@ impl DeviceClock {
     /// A clock that was right, apart from its offset, at `start`.
     #[must_use]
     pub fn new(plan: ClockPlan, mut rng: Rng, start: i64) -> Self {
-        let next_jump = plan.jump.map_or(i64::MAX, |(mean, _)| start.saturating_add(rng.exponential(mean as f64) as i64));
+        let next_jump =
+            plan.jump.map_or(i64::MAX, |(mean, _)| start.saturating_add(rng.exponential(mean as f64) as i64));
         Self { plan, rng, start, jumped: 0, next_jump }
     }
 
@@ -288,7 +294,8 @@ mod tests {
     fn a_clock_drifts_and_jumps() {
         let mut drifting = DeviceClock::new(ClockPlan { offset: 5, skew_ppm: 100.0, jump: None }, Rng::new(1), 0);
         assert_eq!(drifting.error_at(1_000_000_000), 100_005);
-        let mut jumping = DeviceClock::new(ClockPlan { jump: Some((1000, 50)), ..ClockPlan::default() }, Rng::new(1), 0);
+        let mut jumping =
+            DeviceClock::new(ClockPlan { jump: Some((1000, 50)), ..ClockPlan::default() }, Rng::new(1), 0);
         let errors: std::collections::BTreeSet<i64> = (0..100_000).map(|now| jumping.error_at(now)).collect();
         assert!(errors.len() > 20);
     }

@@ -110,7 +110,10 @@ impl Track {
     pub(crate) fn parts(&self, from: u64, to: u64) -> impl Iterator<Item = Part<'_>> {
         self.channel.pieces.iter().filter_map(move |piece| {
             let (first, last) = (from.max(piece.start), to.min(piece.end()));
-            let samples = piece.samples.get(usize::try_from(first.checked_sub(piece.start)?).ok()?..usize::try_from(last.checked_sub(piece.start)?).ok()?)?;
+            let samples = piece.samples.get(
+                usize::try_from(first.checked_sub(piece.start)?).ok()?
+                    ..usize::try_from(last.checked_sub(piece.start)?).ok()?,
+            )?;
             (!samples.is_empty()).then_some(Part { index: first, gain: piece.gain, baseline: piece.baseline, samples })
         })
     }
@@ -144,7 +147,9 @@ impl Recording {
                 let name = channel.name.clone();
                 match Track::new(channel) {
                     // A second signal of the same code could not be told from the first.
-                    Some(track) if !recording.tracks.iter().any(|other| other.code == track.code) => recording.tracks.push(track),
+                    Some(track) if !recording.tracks.iter().any(|other| other.code == track.code) => {
+                        recording.tracks.push(track)
+                    }
                     _ => recording.unknown.push(name),
                 }
             }
@@ -190,7 +195,9 @@ pub fn find(folder: &Path) -> Result<Vec<Recording>, RecordingsError> {
     headers.sort();
     let mut parts = BTreeSet::new();
     for header in &headers {
-        let (Some(folder), Some(name)) = (header.parent(), header.file_stem().and_then(|stem| stem.to_str())) else { continue };
+        let (Some(folder), Some(name)) = (header.parent(), header.file_stem().and_then(|stem| stem.to_str())) else {
+            continue;
+        };
         parts.extend(segments(header).into_iter().map(|segment| folder.join(segment)));
         // Numbers beside curves belong to them.
         if let Some(curves) = name.strip_suffix('n')
@@ -226,7 +233,8 @@ fn list(folder: &Path, depth: usize, headers: &mut Vec<PathBuf>) -> Result<(), R
 
 /// Names of the segments a header refers to; none if it cannot be read, which shows when it is loaded.
 fn segments(header: &Path) -> Vec<String> {
-    let body = std::fs::read(header).ok().and_then(|bytes| obhut_wfdb::Header::parse(&bytes).ok()).map(|header| header.body);
+    let body =
+        std::fs::read(header).ok().and_then(|bytes| obhut_wfdb::Header::parse(&bytes).ok()).map(|header| header.body);
     match body {
         Some(Body::Segments(segments)) => segments.into_iter().filter_map(|segment| segment.name).collect(),
         _ => Vec::new(),

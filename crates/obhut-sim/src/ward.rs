@@ -76,11 +76,26 @@ pub struct Invented {
 }
 
 const GIVEN: [&str; 16] = [
-    "Anna", "Karl", "Erika", "Jonas", "Fatma", "Heinz", "Ludmila", "Paul", "Greta", "Mehmet", "Rosa", "Wilhelm", "Ines", "Tadeusz", "Marlene", "Bruno",
+    "Anna", "Karl", "Erika", "Jonas", "Fatma", "Heinz", "Ludmila", "Paul", "Greta", "Mehmet", "Rosa", "Wilhelm",
+    "Ines", "Tadeusz", "Marlene", "Bruno",
 ];
 const FAMILY: [&str; 16] = [
-    "Muster", "Beispiel", "Probe", "Versuch", "Entwurf", "Modell", "Schema", "Skizze", "Vorlage", "Testmann", "Exempel", "Platzhalter", "Attrappe", "Muster-Probe",
-    "Demo", "Kulisse",
+    "Muster",
+    "Beispiel",
+    "Probe",
+    "Versuch",
+    "Entwurf",
+    "Modell",
+    "Schema",
+    "Skizze",
+    "Vorlage",
+    "Testmann",
+    "Exempel",
+    "Platzhalter",
+    "Attrappe",
+    "Muster-Probe",
+    "Demo",
+    "Kulisse",
 ];
 
 /// Sets the ward up: every bed has a monitor, every second a pump, every third a movement sensor.
@@ -105,7 +120,10 @@ fn bed(options: &Options, index: u16) -> Result<Bed, IdError> {
     let mut devices: Vec<(Kind, Box<dyn Device>)> = Vec::new();
     let story = match recording {
         Some(recording) => {
-            devices.push((Kind::Recording, Box::new(Replay::new(monitor, recording.clone(), options.start, options.repeat))));
+            devices.push((
+                Kind::Recording,
+                Box::new(Replay::new(monitor, recording.clone(), options.start, options.repeat)),
+            ));
             format!("recording {}", recording.name)
         }
         None => {
@@ -123,12 +141,7 @@ fn bed(options: &Options, index: u16) -> Result<Bed, IdError> {
         let sensor = MovementSensor::new(nameplate("move", &options.models.movement)?, patient, options.start);
         devices.push((Kind::Movement, Box::new(sensor)));
     }
-    Ok(Bed {
-        id: BedId::new(&format!("bed-{number:02}"))?,
-        identity: invent(index, &mut rng),
-        story,
-        devices,
-    })
+    Ok(Bed { id: BedId::new(&format!("bed-{number:02}"))?, identity: invent(index, &mut rng), story, devices })
 }
 
 /// Different neighbours, so that a ward does not look like one patient eight times.
@@ -136,11 +149,23 @@ fn somebody(index: u16, rng: &mut Rng) -> (Person, Course, &'static str) {
     let person = Person::draw(rng);
     match index % 8 {
         0 => (person, Course::Everyday, "everyday"),
-        1 => (Person { rhythm: Rhythm::Ectopic { ventricular: 0.035, atrial: 0.02 }, ..person }, Course::Everyday, "early beats"),
+        1 => (
+            Person { rhythm: Rhythm::Ectopic { ventricular: 0.035, atrial: 0.02 }, ..person },
+            Course::Everyday,
+            "early beats",
+        ),
         2 => (person, Course::Sepsis { onset: 180, rise: 900 }, "getting worse from the third minute on"),
-        3 => (Person { rhythm: Rhythm::AtrialFibrillation, heart_rate: person.heart_rate + 14.0, ..person }, Course::Everyday, "atrial fibrillation"),
+        3 => (
+            Person { rhythm: Rhythm::AtrialFibrillation, heart_rate: person.heart_rate + 14.0, ..person },
+            Course::Everyday,
+            "atrial fibrillation",
+        ),
         4 => (person, Course::Steady(Activity::Asleep), "asleep"),
-        5 => (Person { systolic: person.systolic + 28.0, diastolic: person.diastolic + 14.0, ..person }, Course::Everyday, "high pressure"),
+        5 => (
+            Person { systolic: person.systolic + 28.0, diastolic: person.diastolic + 14.0, ..person },
+            Course::Everyday,
+            "high pressure",
+        ),
         6 => (Person { heart_rate: 51.0, ..person }, Course::Everyday, "slow heart"),
         _ => (person, Course::Everyday, "everyday"),
     }

@@ -13,7 +13,13 @@ pub(crate) struct Decoded {
 }
 
 /// Decodes `frames` frames and, where the file has them, up to `extra` more (for undoing skew). `frames` unknown means all there are.
-pub(crate) fn file(name: &str, bytes: &[u8], signals: &[&Signal], frames: Option<u64>, extra: u64) -> Result<Decoded, ReadError> {
+pub(crate) fn file(
+    name: &str,
+    bytes: &[u8],
+    signals: &[&Signal],
+    frames: Option<u64>,
+    extra: u64,
+) -> Result<Decoded, ReadError> {
     let Some(first) = signals.first() else {
         return Ok(Decoded { signals: Vec::new(), frames: 0 });
     };
@@ -31,7 +37,10 @@ pub(crate) fn file(name: &str, bytes: &[u8], signals: &[&Signal], frames: Option
         let samples = channels.first().map_or(0, Vec::len) as u64;
         let have = samples / u64::from(first.per_frame);
         if signals.iter().any(|signal| signal.per_frame != first.per_frame) {
-            return Err(ReadError::Flac { file: name.to_owned(), why: "signals of one stream need the same rate".to_owned() });
+            return Err(ReadError::Flac {
+                file: name.to_owned(),
+                why: "signals of one stream need the same rate".to_owned(),
+            });
         }
         return if have < frames.unwrap_or(0) { Err(short()) } else { Ok(Decoded { signals: channels, frames: have }) };
     }
@@ -122,6 +131,9 @@ mod tests {
         // 995 = 0x3e3 and 1011 = 0x3f3: the first frame of record 100.
         assert_eq!(samples(Format::F212, &[0xe3, 0x33, 0xf3], 2), [995, 1011]);
         assert_eq!(samples(Format::F212, &[0x00, 0x88, 0xff], 2), [-2048, -1793]);
-        assert_eq!((capacity(Format::F212, 5), samples(Format::F212, &[0xe3, 0x33, 0xf3, 0x01, 0x00], 3)), (3, vec![995, 1011, 1]));
+        assert_eq!(
+            (capacity(Format::F212, 5), samples(Format::F212, &[0xe3, 0x33, 0xf3, 0x01, 0x00], 3)),
+            (3, vec![995, 1011, 1])
+        );
     }
 }

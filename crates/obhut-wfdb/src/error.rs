@@ -26,7 +26,9 @@ pub enum ReadError {
         why: &'static str,
     },
     /// The storage format is known to WFDB but not to this reader.
-    #[error("`{record}.hea` line {line}: storage format {format} is not supported; convert the record to 16, 212 or 516")]
+    #[error(
+        "`{record}.hea` line {line}: storage format {format} is not supported; convert the record to 16, 212 or 516"
+    )]
     Format {
         /// Record name.
         record: String,

@@ -19,7 +19,13 @@ const BLOCK_STREAM_INFO: u8 = 0;
 const LAST_BLOCK: u8 = 0x80;
 
 /// Samples per channel, at most `most` of each, of a stream with `channels` channels of `bits` bits.
-pub(crate) fn decode(file: &str, bytes: &[u8], bits: u32, channels: usize, most: u64) -> Result<Vec<Vec<i32>>, ReadError> {
+pub(crate) fn decode(
+    file: &str,
+    bytes: &[u8],
+    bits: u32,
+    channels: usize,
+    most: u64,
+) -> Result<Vec<Vec<i32>>, ReadError> {
     let wrong = |why: String| ReadError::Flac { file: file.to_owned(), why };
     let stream = bare_stream(bytes, bits, channels).map_err(|why| wrong(why.to_owned()))?;
     // The decoder is safe code, but arithmetic on hostile residuals may overflow, which panics where overflow checks are on. The caller's
@@ -75,7 +81,8 @@ fn frames(stream: Vec<u8>, bits: u32, channels: usize, most: u64) -> Result<Vec<
         Some(CodecParameters::Audio(params)) => params,
         _ => return Err("no audio".to_owned()),
     };
-    let mut decoder = FlacDecoder::try_new(&params, &AudioDecoderOptions::default()).map_err(|error| error.to_string())?;
+    let mut decoder =
+        FlacDecoder::try_new(&params, &AudioDecoderOptions::default()).map_err(|error| error.to_string())?;
     let most = usize::try_from(most.min(limits::SAMPLES_MAX)).unwrap_or(0);
     let mut out = vec![Vec::new(); channels];
     let mut planes: Vec<Vec<i32>> = Vec::new();

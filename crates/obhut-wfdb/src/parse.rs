@@ -56,16 +56,20 @@ impl<'a> Parser<'a> {
         let frequency_text = fields.next().unwrap_or(FREQUENCY_DEFAULT);
         // The counter frequency and base value after `/` number the frames for other systems; nothing here depends on them.
         let frequency_text = frequency_text.split(['/', '(']).next().unwrap_or_default();
-        let (frequency, rate) = frequency_of(frequency_text).ok_or_else(|| self.wrong(at, "the sampling frequency is not usable"))?;
+        let (frequency, rate) =
+            frequency_of(frequency_text).ok_or_else(|| self.wrong(at, "the sampling frequency is not usable"))?;
         let frames = match fields.next() {
-            Some(text) => Some(self.number(at, text, limits::SAMPLES_MAX, "frames")?).filter(|&frames| frames > 0 || segments.is_some()),
+            Some(text) => Some(self.number(at, text, limits::SAMPLES_MAX, "frames")?)
+                .filter(|&frames| frames > 0 || segments.is_some()),
             None => None,
         };
         let start = match fields.next() {
             Some(time) => {
                 let time_micros = parse_time(time).ok_or_else(|| self.wrong(at, "the start time is not `HH:MM:SS`"))?;
                 let date = match fields.next() {
-                    Some(date) => Some(parse_date(date).ok_or_else(|| self.wrong(at, "the start date is not `DD/MM/YYYY`"))?),
+                    Some(date) => {
+                        Some(parse_date(date).ok_or_else(|| self.wrong(at, "the start date is not `DD/MM/YYYY`"))?)
+                    }
                     None => None,
                 };
                 Some(Start { time_micros, date })
@@ -140,15 +144,21 @@ impl<'a> Parser<'a> {
         let end = text.find(['x', ':', '+']).unwrap_or(text.len());
         let (number, mut rest) = text.split_at(end);
         let number = self.number(at, number, 100_000, "in a storage format")? as u32;
-        let format = Format::from_number(number)
-            .ok_or_else(|| ReadError::Format { record: self.record.to_owned(), line: at, format: number })?;
+        let format = Format::from_number(number).ok_or_else(|| ReadError::Format {
+            record: self.record.to_owned(),
+            line: at,
+            format: number,
+        })?;
         let (mut per_frame, mut skew, mut offset) = (1, 0, 0);
         while let Some(mark) = rest.chars().next() {
             let tail = rest.get(1..).unwrap_or_default();
             let end = tail.find(['x', ':', '+']).unwrap_or(tail.len());
             let (value, after) = tail.split_at(end);
             match mark {
-                'x' => per_frame = self.number(at, value, u64::from(limits::SAMPLES_PER_FRAME_MAX), "samples in a frame")? as u32,
+                'x' => {
+                    per_frame =
+                        self.number(at, value, u64::from(limits::SAMPLES_PER_FRAME_MAX), "samples in a frame")? as u32
+                }
                 ':' => skew = self.number(at, value, u64::from(limits::SKEW_MAX), "frames of skew")? as u32,
                 _ => offset = self.number(at, value, limits::SAMPLES_MAX * 4, "bytes before the samples")?,
             }
@@ -165,7 +175,8 @@ impl<'a> Parser<'a> {
         let (number, unit) = text.split_once('/').unwrap_or((text, "mV"));
         let (number, baseline) = match number.split_once('(') {
             Some((number, rest)) => {
-                let inner = rest.strip_suffix(')').ok_or_else(|| self.wrong(at, "the baseline has no closing bracket"))?;
+                let inner =
+                    rest.strip_suffix(')').ok_or_else(|| self.wrong(at, "the baseline has no closing bracket"))?;
                 (number, self.optional(at, Some(inner))?)
             }
             None => (number, None),
@@ -243,7 +254,10 @@ mod tests {
         assert_eq!(header.rate.microhertz(), 62_472_500);
         assert_eq!((header.frames, header.comments), (Some(14400), vec!["first".to_owned(), "last".to_owned()]));
         let Body::Signals(signals) = header.body else { panic!("segments") };
-        assert_eq!((signals[0].gain, signals[0].baseline, signals[0].unit.as_str(), signals[0].per_frame), (200.0, 1024, "mV", 4));
+        assert_eq!(
+            (signals[0].gain, signals[0].baseline, signals[0].unit.as_str(), signals[0].per_frame),
+            (200.0, 1024, "mV", 4)
+        );
         assert_eq!((signals[1].skew, signals[1].offset, signals[1].baseline), (4, 24, -1605));
         assert_eq!((signals[1].description.as_str(), signals[1].checksum), ("left ABP", Some(41885)));
         assert_eq!((signals[2].gain, signals[2].checksum, signals[2].format), (200.0, None, Format::F516));

@@ -112,8 +112,13 @@ fn single(source: &dyn Source, name: &str, header: Header, signals: &[Signal]) -
         let together = rest.iter().take_while(|signal| signal.file == first.file).count();
         let (group, after) = rest.split_at(together);
         rest = after;
-        if group.iter().any(|signal| signal.format != first.format || signal.offset != first.offset) || first.format == Format::Null {
-            return Err(ReadError::Segment { segment: name.to_owned(), why: "signals of one file need one storage format" });
+        if group.iter().any(|signal| signal.format != first.format || signal.offset != first.offset)
+            || first.format == Format::Null
+        {
+            return Err(ReadError::Segment {
+                segment: name.to_owned(),
+                why: "signals of one file need one storage format",
+            });
         }
         let bytes = file(source, &first.file)?;
         let refs: Vec<&Signal> = group.iter().collect();
@@ -138,7 +143,12 @@ fn check(record: &str, signal: &Signal, raw: &[i32], frames: u64) -> Result<(), 
         && stated != 0
         && stated != found
     {
-        return Err(ReadError::Initial { record: record.to_owned(), signal: signal.description.clone(), stated, found });
+        return Err(ReadError::Initial {
+            record: record.to_owned(),
+            signal: signal.description.clone(),
+            stated,
+            found,
+        });
     }
     let computed = raw.iter().take(count).fold(0u16, |sum, &sample| sum.wrapping_add(sample as u16));
     match signal.checksum {
@@ -209,9 +219,10 @@ fn joined(source: &dyn Source, header: Header, segments: &[Segment]) -> Result<R
         at = at.saturating_add(segment.frames);
     }
     match header.frames {
-        Some(stated) if stated != at => {
-            Err(ReadError::Segment { segment: header.name.clone(), why: "its segments do not add up to the stated length" })
-        }
+        Some(stated) if stated != at => Err(ReadError::Segment {
+            segment: header.name.clone(),
+            why: "its segments do not add up to the stated length",
+        }),
         _ => Ok(Record { frames: at, header, channels }),
     }
 }

@@ -67,7 +67,8 @@ impl ExportChannel {
     /// An empty channel named as the code table names `code`.
     #[must_use]
     pub fn of(code: Code, rate: SampleRate) -> Self {
-        let (name, unit) = code.info().map_or_else(|| (code.to_string(), String::new()), |info| (info.label.into(), info.ucum.into()));
+        let (name, unit) =
+            code.info().map_or_else(|| (code.to_string(), String::new()), |info| (info.label.into(), info.ucum.into()));
         Self { name, unit, rate, runs: Vec::new() }
     }
 

@@ -107,7 +107,8 @@ impl Monitor {
     }
 
     fn numerics(&self, at: DeviceTime) -> Vec<RawNumeric> {
-        let Measured { heart_rate, pulse_rate, saturation, respiratory_rate, pressure, temperature } = self.patient.measured(at);
+        let Measured { heart_rate, pulse_rate, saturation, respiratory_rate, pressure, temperature } =
+            self.patient.measured(at);
         let (_, moving) = self.patient.trouble(Curve::Pleth, at.plus_micros(-NUMERICS), at);
         let doubtful = if moving { Quality::QUESTIONABLE } else { Quality::GOOD };
         let mut out = vec![

@@ -1,6 +1,6 @@
 //! Plays a recording as a device: its samples, with its own scale, at its own rate. "No value" stays that, a gap stays silence.
 
-use super::{Device, Nameplate, Report, REPORTS_MAX, WaveBlock, first_at_or_after, numeric, skip};
+use super::{Device, Nameplate, REPORTS_MAX, Report, WaveBlock, first_at_or_after, numeric, skip};
 use crate::recordings::{Part, Recording, Track, TrackKind};
 use obhut_model::{Code, DeviceTime, NO_VALUE, Quality, Scale};
 use obhut_wfdb::ABSENT;
@@ -50,7 +50,9 @@ impl Replay {
             for part in track.parts(range.0, range.1) {
                 match track.kind {
                     TrackKind::Waveform => report.waves.extend(self.block(track, &part)),
-                    TrackKind::Numeric { zero_is_none } => report.numerics.extend(self.numbers(track, &part, zero_is_none)),
+                    TrackKind::Numeric { zero_is_none } => {
+                        report.numerics.extend(self.numbers(track, &part, zero_is_none))
+                    }
                 }
             }
         }
@@ -65,7 +67,12 @@ impl Replay {
         (!part.samples.is_empty()).then(|| WaveBlock::new(track.code, start, track.rate, scale, quality, samples))
     }
 
-    fn numbers<'a>(&'a self, track: &'a Track, part: &'a Part<'_>, zero_is_none: bool) -> impl Iterator<Item = RawNumeric> + 'a {
+    fn numbers<'a>(
+        &'a self,
+        track: &'a Track,
+        part: &'a Part<'_>,
+        zero_is_none: bool,
+    ) -> impl Iterator<Item = RawNumeric> + 'a {
         let places = part.gain.log10().round().clamp(0.0, 4.0) as i8;
         part.samples.iter().enumerate().map(move |(offset, &sample)| {
             let at = self.start.plus_micros(track.offset_micros(part.index + offset as u64));

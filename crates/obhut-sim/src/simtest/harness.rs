@@ -50,7 +50,15 @@ impl<D: Door> Harness<D> {
     /// Nobody there yet.
     #[must_use]
     pub fn new(seed: u64, start: ServerTime, door: D) -> Self {
-        Self { door, now: start.micros(), rng: Rng::new(seed), units: Vec::new(), crash: None, crashes: 0, settled: Vec::new() }
+        Self {
+            door,
+            now: start.micros(),
+            rng: Rng::new(seed),
+            units: Vec::new(),
+            crash: None,
+            crashes: 0,
+            settled: Vec::new(),
+        }
     }
 
     /// Adds a device behind a link with these faults.
@@ -220,7 +228,12 @@ impl Unit {
     fn make(&mut self, now: i64) {
         for mut report in self.device.produce(DeviceTime::from_micros(now)) {
             report.shift(self.clock.error_at(now));
-            let header = Header { run: self.run, number: self.courier.next_number(), base: report.base(), clock: Clock::Synchronised };
+            let header = Header {
+                run: self.run,
+                number: self.courier.next_number(),
+                base: report.base(),
+                clock: Clock::Synchronised,
+            };
             let mut payload = Vec::new();
             // A report beyond the frame's limits is a fault of the simulated device: the tests would see that it is missing.
             if obhut_wire::encode(&header, &report.numerics, &report.raw_waves(), &mut payload).is_ok() {

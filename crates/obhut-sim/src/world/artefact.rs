@@ -58,7 +58,8 @@ impl Spells {
             (Artefact::LineFlush, 2400.0, 2.5, 4.0),
         ] {
             // Always the same number of draws, so that one spell does not move all later ones.
-            let (begins, offset, length) = (self.rng.chance(1.0 / mean), self.rng.unit(), self.rng.between(shortest, longest));
+            let (begins, offset, length) =
+                (self.rng.chance(1.0 / mean), self.rng.unit(), self.rng.between(shortest, longest));
             let from = at + (offset * 1e6) as i64;
             if begins && !self.list.iter().any(|spell| spell.kind == kind && spell.to > from) {
                 self.list.push_back(Spell { kind, from, to: from + (length * 1e6) as i64 });

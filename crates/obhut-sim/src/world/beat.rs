@@ -111,7 +111,8 @@ impl Beats {
         let usual = 60.0 / vitals.heart_rate;
         // Respiratory sinus arrhythmia: faster while breathing in. Slower waves of a tenth of a hertz come from the vessels.
         let breathing = -0.045 * vitals.variability * (2.0 * beat.lungs - 0.8);
-        let vessels = 0.018 * vitals.variability * (seconds(0, beat.at % (1000 * SECOND)) * 0.1 * std::f64::consts::TAU).sin();
+        let vessels =
+            0.018 * vitals.variability * (seconds(0, beat.at % (1000 * SECOND)) * 0.1 * std::f64::consts::TAU).sin();
         let mut interval = usual * (1.0 + breathing + vessels + 0.008 * vitals.variability * self.rng.normal());
         let draw = self.rng.unit();
         let irregular = self.rng.normal();

@@ -34,8 +34,12 @@ impl Breaths {
         while self.next <= until {
             let unsteady = 0.05 * vitals.variability + 0.02;
             let sigh = self.rng.chance(0.006);
-            let length = 60.0 / vitals.respiratory_rate * (1.0 + unsteady * self.rng.normal()).clamp(0.7, 1.4) * if sigh { 1.3 } else { 1.0 };
-            let depth = vitals.depth * (1.0 + 1.3 * unsteady * self.rng.normal()).clamp(0.6, 1.5) * if sigh { 1.8 } else { 1.0 };
+            let length = 60.0 / vitals.respiratory_rate
+                * (1.0 + unsteady * self.rng.normal()).clamp(0.7, 1.4)
+                * if sigh { 1.3 } else { 1.0 };
+            let depth = vitals.depth
+                * (1.0 + 1.3 * unsteady * self.rng.normal()).clamp(0.6, 1.5)
+                * if sigh { 1.8 } else { 1.0 };
             let to = self.next + (length * SECOND as f64) as i64;
             self.list.push_back(Breath { from: self.next, to, depth });
             self.next = to;

@@ -32,9 +32,11 @@ pub(super) struct PulseShape {
 }
 
 /// Radial arterial line.
-pub(super) const ARTERIAL: PulseShape = PulseShape { rise: 0.115, k: 2.3, notch: 0.355, depth: 0.085, rebound: 0.075, width: 0.024 };
+pub(super) const ARTERIAL: PulseShape =
+    PulseShape { rise: 0.115, k: 2.3, notch: 0.355, depth: 0.085, rebound: 0.075, width: 0.024 };
 /// Finger plethysmogram: later, rounder, the notch shallow.
-pub(super) const FINGER: PulseShape = PulseShape { rise: 0.175, k: 2.7, notch: 0.42, depth: 0.06, rebound: 0.10, width: 0.042 };
+pub(super) const FINGER: PulseShape =
+    PulseShape { rise: 0.175, k: 2.7, notch: 0.42, depth: 0.06, rebound: 0.10, width: 0.042 };
 
 impl PulseShape {
     /// The pulse, 0 at its foot and 1 at its peak, `t` seconds after the foot, when the next foot comes `length` seconds after it.
@@ -65,7 +67,8 @@ mod tests {
     fn a_pulse_begins_ends_and_peaks_where_it_should() {
         for shape in [ARTERIAL, FINGER] {
             for length in [0.4, 0.8, 1.5] {
-                let samples: Vec<f64> = (0..=1000).map(|n| shape.at(f64::from(n) / 1000.0 * length, length, 0.1)).collect();
+                let samples: Vec<f64> =
+                    (0..=1000).map(|n| shape.at(f64::from(n) / 1000.0 * length, length, 0.1)).collect();
                 assert!(samples[0].abs() < 1e-9 && (samples[1000] - 0.1).abs() < 1e-6);
                 let peak = samples.iter().cloned().fold(0.0, f64::max);
                 assert!((0.999..1.03).contains(&peak), "{peak}");

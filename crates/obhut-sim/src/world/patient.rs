@@ -273,9 +273,14 @@ impl Patient {
         // Breathing and slow drift as a monitor's filter leaves them; muscle tremor; the movement itself.
         for (index, total) in basis.iter_mut().enumerate() {
             let own = seed ^ ((index as u64 + 1) << 32);
-            *total += 0.030 * (self.breaths.volume(at) - 0.4) + 0.012 * noise::smooth(own, at, 0.4) + 0.006 * noise::white(own, at);
+            *total += 0.030 * (self.breaths.volume(at) - 0.4)
+                + 0.012 * noise::smooth(own, at, 0.4)
+                + 0.006 * noise::white(own, at);
             if motion > 0.0 {
-                *total += motion * (0.45 * noise::smooth(own ^ 3, at, 2.3) + 0.16 * noise::smooth(own ^ 4, at, 17.0) + 0.05 * noise::white(own ^ 5, at));
+                *total += motion
+                    * (0.45 * noise::smooth(own ^ 3, at, 2.3)
+                        + 0.16 * noise::smooth(own ^ 4, at, 17.0)
+                        + 0.05 * noise::white(own ^ 5, at));
             }
         }
         ecg::project(lead, basis)
@@ -290,7 +295,11 @@ impl Patient {
             let height = beat.perfusion * (1.0 - 0.10 * beat.lungs);
             height * FINGER.at(t, seconds(beat.radial(), next.radial()), 0.0)
         });
-        let moved = if motion > 0.0 { motion * (0.7 * noise::smooth(seed, at, 1.9) + 0.2 * noise::smooth(seed ^ 1, at, 6.0)) } else { 0.0 };
+        let moved = if motion > 0.0 {
+            motion * (0.7 * noise::smooth(seed, at, 1.9) + 0.2 * noise::smooth(seed ^ 1, at, 6.0))
+        } else {
+            0.0
+        };
         pulse - 0.05 * lungs + moved + 0.003 * noise::white(seed ^ 2, at)
     }
 
@@ -301,8 +310,16 @@ impl Patient {
         let heart = self.beats.pulse(at, 0.0).map_or(0.0, |(beat, next)| {
             ARTERIAL.at(seconds(beat.radial(), at), seconds(beat.radial(), next.radial()), 0.0) * beat.stroke
         });
-        let moved = if motion > 0.0 { motion * (0.9 * noise::smooth(seed, at, 1.3) + 0.2 * noise::smooth(seed ^ 1, at, 5.0)) } else { 0.0 };
-        1.1 * (self.breaths.volume(at) - 0.4) + 0.03 * heart + moved + 0.02 * noise::smooth(seed ^ 2, at, 0.7) + 0.004 * noise::white(seed ^ 3, at)
+        let moved = if motion > 0.0 {
+            motion * (0.9 * noise::smooth(seed, at, 1.3) + 0.2 * noise::smooth(seed ^ 1, at, 5.0))
+        } else {
+            0.0
+        };
+        1.1 * (self.breaths.volume(at) - 0.4)
+            + 0.03 * heart
+            + moved
+            + 0.02 * noise::smooth(seed ^ 2, at, 0.7)
+            + 0.004 * noise::white(seed ^ 3, at)
     }
 
     /// The pressure in the artery.

@@ -79,7 +79,12 @@ impl Pump {
     pub fn infusion(&self) -> Infusion {
         let running = self.left > 0.0;
         let rate = if running { self.rate } else { 0.0 };
-        Infusion { rate, volume: SYRINGE, left: self.left, seconds_left: running.then(|| self.left / self.rate * 3600.0) }
+        Infusion {
+            rate,
+            volume: SYRINGE,
+            left: self.left,
+            seconds_left: running.then(|| self.left / self.rate * 3600.0),
+        }
     }
 }
 

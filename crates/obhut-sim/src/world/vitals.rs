@@ -67,9 +67,31 @@ impl Vitals {
     }
 
     const fn from_array(
-        [heart_rate, respiratory_rate, saturation, systolic, diastolic, temperature, perfusion, depth, variability, movement]: [f64; FIELDS],
+        [
+            heart_rate,
+            respiratory_rate,
+            saturation,
+            systolic,
+            diastolic,
+            temperature,
+            perfusion,
+            depth,
+            variability,
+            movement,
+        ]: [f64; FIELDS],
     ) -> Self {
-        Self { heart_rate, respiratory_rate, saturation, systolic, diastolic, temperature, perfusion, depth, variability, movement }
+        Self {
+            heart_rate,
+            respiratory_rate,
+            saturation,
+            systolic,
+            diastolic,
+            temperature,
+            perfusion,
+            depth,
+            variability,
+            movement,
+        }
     }
 
     /// Where `activity` draws this person.

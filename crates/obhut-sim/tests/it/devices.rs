@@ -84,7 +84,10 @@ fn an_electrode_that_is_off_is_no_value_with_its_reason() {
     assert!(block(12_000_000).samples().iter().all(|sample| sample == NO_VALUE));
     assert_eq!(block(12_000_000).quality, Quality::SENSOR_OFF);
     assert_eq!(block(9_000_000).quality, Quality::GOOD);
-    let rate = reports.iter().flat_map(|report| &report.numerics).find(|n| n.code == Code::ECG_HEART_RATE && n.taken_at == at(12_000_000));
+    let rate = reports
+        .iter()
+        .flat_map(|report| &report.numerics)
+        .find(|n| n.code == Code::ECG_HEART_RATE && n.taken_at == at(12_000_000));
     assert_eq!(rate.map(|n| (n.value, n.quality)), Some((None, Quality::SENSOR_OFF)));
 }
 
@@ -114,7 +117,8 @@ fn options(beds: u16) -> Options {
 fn a_ward_has_everything_once() {
     let beds = build(&options(500)).unwrap();
     assert_eq!((beds.len(), beds[0].id.as_str(), beds[499].id.as_str()), (500, "bed-01", "bed-500"));
-    let ids: Vec<DeviceId> = beds.iter().flat_map(|bed| &bed.devices).map(|(_, device)| device.nameplate().id.clone()).collect();
+    let ids: Vec<DeviceId> =
+        beds.iter().flat_map(|bed| &bed.devices).map(|(_, device)| device.nameplate().id.clone()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
     assert_eq!(beds.iter().map(|bed| &bed.identity.record_number).collect::<BTreeSet<_>>().len(), 500);
     assert_eq!(beds[..256].iter().map(|bed| &bed.identity.name).collect::<BTreeSet<_>>().len(), 256);
@@ -125,7 +129,10 @@ fn a_ward_has_everything_once() {
 fn the_same_seed_makes_the_same_ward() {
     let sound = |seed| {
         let mut beds = build(&Options { seed, ..options(3) }).unwrap();
-        beds.iter_mut().flat_map(|bed| &mut bed.devices).flat_map(|(_, device)| all(device.as_mut(), at(15_000_000))).collect::<Vec<_>>()
+        beds.iter_mut()
+            .flat_map(|bed| &mut bed.devices)
+            .flat_map(|(_, device)| all(device.as_mut(), at(15_000_000)))
+            .collect::<Vec<_>>()
     };
     assert_eq!(sound(1), sound(1));
     assert_ne!(sound(1), sound(2));

@@ -20,7 +20,11 @@ fn at(micros: i64) -> DeviceTime {
 }
 
 fn nameplate(id: &str) -> Nameplate {
-    Nameplate { id: DeviceId::new(id).unwrap(), model: ModelId::new("monitor-m1").unwrap(), serial: format!("SIM-{id}") }
+    Nameplate {
+        id: DeviceId::new(id).unwrap(),
+        model: ModelId::new("monitor-m1").unwrap(),
+        serial: format!("SIM-{id}"),
+    }
 }
 
 /// Where the recordings are; `None`, with a line saying so, if this machine has none. In CI they must be there.

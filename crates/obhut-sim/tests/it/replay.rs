@@ -36,7 +36,11 @@ fn through_the_wire(device: &mut dyn Device, until: DeviceTime) -> Heard {
                 }
             }
             for numeric in frame.numerics() {
-                heard.numbers.entry(numeric.code).or_default().insert(numeric.taken_at, numeric.value.map(|value| value.to_f64()));
+                heard
+                    .numbers
+                    .entry(numeric.code)
+                    .or_default()
+                    .insert(numeric.taken_at, numeric.value.map(|value| value.to_f64()));
             }
         }
     }
@@ -57,7 +61,11 @@ fn check(subfolder: &str, name: &str) -> Option<Recording> {
                 let heard = &heard.waves[&track.code];
                 assert_eq!(heard.len(), recorded, "{name} {:?}", track.code);
                 let expected = track.channel().pieces.iter().flat_map(|piece| {
-                    piece.samples.iter().enumerate().map(|(index, &sample)| (piece.start + index as u64, sample, piece.gain, piece.baseline))
+                    piece
+                        .samples
+                        .iter()
+                        .enumerate()
+                        .map(|(index, &sample)| (piece.start + index as u64, sample, piece.gain, piece.baseline))
                 });
                 for ((time, heard), (index, sample, gain, baseline)) in heard.iter().zip(expected) {
                     let sample = if sample == ABSENT { NO_VALUE } else { sample as i16 };
@@ -70,7 +78,11 @@ fn check(subfolder: &str, name: &str) -> Option<Recording> {
             TrackKind::Numeric { .. } => {
                 let heard = &heard.numbers[&track.code];
                 assert_eq!(heard.len(), recorded);
-                let samples = track.channel().pieces.iter().flat_map(|piece| piece.samples.iter().map(|&sample| (sample, piece.gain)));
+                let samples = track
+                    .channel()
+                    .pieces
+                    .iter()
+                    .flat_map(|piece| piece.samples.iter().map(|&sample| (sample, piece.gain)));
                 for (heard, (sample, gain)) in heard.values().zip(samples) {
                     let expected = (sample != ABSENT && sample != 0).then(|| f64::from(sample) / gain);
                     assert_eq!(*heard, expected);
@@ -84,7 +96,10 @@ fn check(subfolder: &str, name: &str) -> Option<Recording> {
 #[test]
 fn record_100() {
     let Some(recording) = check(".", "100") else { return };
-    assert_eq!(recording.tracks().iter().map(|track| track.code).collect::<Vec<_>>(), [Code::ECG_LEAD_II, Code::ECG_LEAD_V5]);
+    assert_eq!(
+        recording.tracks().iter().map(|track| track.code).collect::<Vec<_>>(),
+        [Code::ECG_LEAD_II, Code::ECG_LEAD_V5]
+    );
 }
 
 #[test]

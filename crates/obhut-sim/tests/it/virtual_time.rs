@@ -21,7 +21,14 @@ struct Shelf {
 
 impl Shelf {
     fn new(hasty: bool) -> Self {
-        Self { durable: BTreeMap::new(), pending: BTreeMap::new(), answers: Vec::new(), flush_at: None, hasty, duplicates: 0 }
+        Self {
+            durable: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            answers: Vec::new(),
+            flush_at: None,
+            hasty,
+            duplicates: 0,
+        }
     }
 }
 

@@ -76,7 +76,9 @@ fn limb_leads_obey_einthoven_and_goldberger() {
 
 #[test]
 fn every_beat_is_followed_by_its_pulse_and_the_numbers_agree() {
-    for (seed, activity) in [(3, Activity::Awake), (4, Activity::Asleep), (5, Activity::Exertion), (6, Activity::Deteriorating(1.0))] {
+    for (seed, activity) in
+        [(3, Activity::Awake), (4, Activity::Asleep), (5, Activity::Exertion), (6, Activity::Deteriorating(1.0))]
+    {
         let mut someone = patient(seed, Course::Steady(activity));
         let mut again = someone.clone();
         let ecg = trace(&mut someone, Curve::Ecg(Lead::II), 0, 60);
@@ -95,7 +97,10 @@ fn every_beat_is_followed_by_its_pulse_and_the_numbers_agree() {
         let last: Vec<f64> = pressure.iter().filter(|(time, _)| *time > 54 * SECOND).map(|(_, p)| *p).collect();
         let top = last.iter().copied().fold(0.0, f64::max);
         let bottom = last.iter().copied().fold(f64::MAX, f64::min);
-        assert!((top - systolic).abs() < 6.0 && (bottom - diastolic).abs() < 6.0, "{activity:?}: {top} {bottom} {measured:?}");
+        assert!(
+            (top - systolic).abs() < 6.0 && (bottom - diastolic).abs() < 6.0,
+            "{activity:?}: {top} {bottom} {measured:?}"
+        );
         assert!(diastolic < mean && mean < systolic);
     }
 }

@@ -16,7 +16,8 @@ pub(super) fn by_common_frame<'a>(channels: &[&'a ExportChannel]) -> Vec<Vec<&'a
     let mut groups: Vec<(u32, u32, Vec<&ExportChannel>)> = Vec::new();
     for &channel in channels {
         let rate = channel.rate.microhertz();
-        let fitting = groups.iter_mut().find(|(frame, fastest, _)| rate.max(*fastest) / gcd(*frame, rate) <= PER_FRAME_MAX);
+        let fitting =
+            groups.iter_mut().find(|(frame, fastest, _)| rate.max(*fastest) / gcd(*frame, rate) <= PER_FRAME_MAX);
         match fitting {
             Some((frame, fastest, members)) => {
                 *frame = gcd(*frame, rate);

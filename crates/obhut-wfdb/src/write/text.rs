@@ -54,7 +54,8 @@ fn layout(name: &str, plan: &Plan<'_>) -> String {
 
 fn single(name: &str, plan: &Plan<'_>, segment: &Segment, comments: &[String], files: &mut Vec<File>) {
     let frames = segment.to - segment.from;
-    let mut text = format!("{name} {} {} {frames} {}\n", segment.tracks.len(), hertz(plan.rate), started(plan, segment.from));
+    let mut text =
+        format!("{name} {} {} {frames} {}\n", segment.tracks.len(), hertz(plan.rate), started(plan, segment.from));
     // Signals of one file stand together and share its format.
     for wide in [false, true] {
         let tracks: Vec<&Track> = segment.tracks.iter().filter(|track| is_wide(track) == wide).collect();
@@ -127,7 +128,8 @@ fn times(per_frame: u32) -> String {
 
 /// UCUM to what WFDB readers accept: no brackets, no blanks; `NU` is WFDB's "no unit".
 fn unit(ucum: &str) -> String {
-    let kept: String = ucum.chars().filter(|c| c.is_alphanumeric() || matches!(c, '%' | '/' | '^' | '-' | '_')).collect();
+    let kept: String =
+        ucum.chars().filter(|c| c.is_alphanumeric() || matches!(c, '%' | '/' | '^' | '-' | '_')).collect();
     if kept.is_empty() || kept == "1" { "NU".to_owned() } else { kept }
 }
 

@@ -47,7 +47,8 @@ fn digest(name: &str, record: &Record) -> Vec<String> {
         let samples = whole(record, channel);
         let absent = samples.iter().filter(|&&sample| sample == ABSENT).count();
         let bytes = samples.iter().flat_map(|sample| sample.to_le_bytes());
-        let fnv = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        let fnv = bytes
+            .fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
         format!("{name} {} {} {absent} {fnv:016x}", channel.name, samples.len())
     };
     record.channels.iter().map(line).collect()

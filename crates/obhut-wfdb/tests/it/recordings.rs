@@ -40,7 +40,10 @@ fn a_gap_stays_a_gap_and_a_changed_scale_a_new_piece() {
     let record = read(&Folder(folder.join("s25047")), "s25047-2704-05-04-10-44").unwrap();
     let abp = record.channels.iter().find(|channel| channel.name == "ABP").unwrap();
     // The pressure begins with segment 17, after everything else.
-    assert_eq!(abp.pieces.iter().map(|piece| (piece.start, piece.gain)).collect::<Vec<_>>(), [(445_740, 1.0), (449_265, 1.25)]);
+    assert_eq!(
+        abp.pieces.iter().map(|piece| (piece.start, piece.gain)).collect::<Vec<_>>(),
+        [(445_740, 1.0), (449_265, 1.25)]
+    );
     assert_eq!(record.channels[0].pieces[0].start, 25_740);
 }
 

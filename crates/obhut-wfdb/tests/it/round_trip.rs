@@ -50,10 +50,14 @@ fn a_gap_and_a_new_scale_become_segments() {
 #[test]
 fn numerics_have_their_own_rate_and_may_be_wide() {
     let mut left = ExportChannel::of(Code::TIME_PD_REMAIN, SampleRate::from_microhertz(200_000).unwrap());
-    left.push_numerics(1.0, (0..4).map(|n| (DeviceTime::from_micros(START + n * 5_000_000), (n != 2).then_some(86_400 - 5 * n as i32))));
+    left.push_numerics(
+        1.0,
+        (0..4).map(|n| (DeviceTime::from_micros(START + n * 5_000_000), (n != 2).then_some(86_400 - 5 * n as i32))),
+    );
     let mut temperature = ExportChannel::of(Code::TEMP_CORE, SampleRate::from_microhertz(200_000).unwrap());
     temperature.push_numerics(10.0, [(DeviceTime::from_micros(START), Some(371))]);
-    let files = write(&Export { name: "n".to_owned(), channels: vec![left, temperature], comments: Vec::new() }).unwrap();
+    let files =
+        write(&Export { name: "n".to_owned(), channels: vec![left, temperature], comments: Vec::new() }).unwrap();
     let record = read(&source(&files), "n").unwrap();
     let by_name = |name: &str| record.channels.iter().find(|channel| channel.name == name).unwrap().pieces[0].clone();
     assert_eq!(by_name("Time left").samples, [86_400, 86_395, ABSENT, 86_385]);
@@ -86,7 +90,8 @@ fn what_cannot_be_written_is_refused() {
 #[test]
 fn wfdb_python_reads_what_is_written() {
     let python = std::env::var("OBHUT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let has_wfdb = Command::new(&python).args(["-c", "import wfdb"]).output().is_ok_and(|output| output.status.success());
+    let has_wfdb =
+        Command::new(&python).args(["-c", "import wfdb"]).output().is_ok_and(|output| output.status.success());
     if !has_wfdb {
         eprintln!("skipped: `{python}` has no module wfdb; set OBHUT_PYTHON");
         return;

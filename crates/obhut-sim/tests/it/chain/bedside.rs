@@ -30,6 +30,8 @@ pub(super) struct Bedside {
     pub(super) said: BTreeMap<(u32, u64), Report>,
     /// Refused or lost by the agent's own count.
     pub(super) lost: u64,
+    /// Whether it loses power: what was not on flash yet is gone then.
+    pub(super) may_lose: bool,
     makes: bool,
 }
 
@@ -55,6 +57,7 @@ impl Bedside {
             down: Link::new(plan, rng.fork("down")),
             said: BTreeMap::new(),
             lost: 0,
+            may_lose: plan.power_loss.is_some(),
             makes: true,
             rng,
             device,
@@ -101,7 +104,7 @@ impl Bedside {
         let mut due = self.link.next_due().min(self.power.next_due());
         if let Some(awake) = &self.awake {
             due = due.min(self.up.next_due()).min(self.down.next_due()).min(awake.opening.unwrap_or(i64::MAX));
-            if let Some(at) = awake.core.deadline(awake.monotonic(i64::MAX.min(due))) {
+            if let Some(at) = awake.core.deadline(awake.monotonic(due)) {
                 due = due.min(awake.since + at.0.as_micros() as i64);
             }
             if self.makes {

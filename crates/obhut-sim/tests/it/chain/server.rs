@@ -10,8 +10,8 @@ use obhut_model::{BedId, DeviceId, DeviceTime, ModelId, ServerTime, Subject};
 use obhut_sim::rng::Rng;
 use obhut_store::disk::sim::{Fault, SimDisk};
 use obhut_store::{
-    Admitted, AppendError, Appended, DeviceRecord, DeviceState, EmbeddedStore, Health, Identity, Options, Position, Readings, Records, Sequence,
-    Waiter,
+    Admitted, AppendError, Appended, DeviceRecord, DeviceState, EmbeddedStore, Health, Identity, Options, Position,
+    Readings, Records, Sequence, Waiter,
 };
 use obhut_vault::SoftwareProvider;
 use obhut_wire::{Frame, Topic};
@@ -75,7 +75,9 @@ impl Server {
     /// A server under the demonstration's charter, with each device at a bed of its own and a patient in it.
     pub(super) fn new(seed: u64, devices: &[(DeviceId, ModelId)], from: DeviceTime) -> Self {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charters/demo.toml");
-        let charter = Charter::parse("demo.toml", &std::fs::read_to_string(path).unwrap(), Date::new(2026, 12, 1).unwrap()).unwrap();
+        let charter =
+            Charter::parse("demo.toml", &std::fs::read_to_string(path).unwrap(), Date::new(2026, 12, 1).unwrap())
+                .unwrap();
         let mut server = Self {
             folder: tempfile::tempdir().unwrap(),
             disk: SimDisk::new(seed, None),
@@ -111,7 +113,9 @@ impl Server {
         };
         let provider = Arc::new(SoftwareProvider::from_key([7; 32]).unwrap());
         let store = EmbeddedStore::open(self.folder.path(), provider, options).unwrap();
-        store.set_retention(&self.rules.retention.iter().map(|class| (class.id.clone(), class.seconds)).collect::<Vec<_>>());
+        store.set_retention(
+            &self.rules.retention.iter().map(|class| (class.id.clone(), class.seconds)).collect::<Vec<_>>(),
+        );
         self.store = Some(store);
         self.waiter = Arc::default();
     }
@@ -129,8 +133,11 @@ impl Server {
             certificate_ends: None,
         };
         let bed = BedId::new(&format!("bed-{:02}", index + 1)).unwrap();
-        let identity =
-            Identity { name: format!("Probe {index}"), birth_date: "1950-01-01".to_owned(), record_number: format!("R-{index}") };
+        let identity = Identity {
+            name: format!("Probe {index}"),
+            birth_date: "1950-01-01".to_owned(),
+            record_number: format!("R-{index}"),
+        };
         self.store().invite(&record, [index as u8; 32], now.plus_micros(900_000_000)).unwrap();
         self.store().place_device(device, &bed, from).unwrap();
         self.store().bind_patient(&identity, &bed, from).unwrap();
@@ -160,7 +167,10 @@ impl Server {
         let admission = Admission::new(device.clone(), rules, self.stays.stays(device), &self.limits);
         // A newer connection takes over.
         self.connections.retain(|_, connection| connection.device != *device);
-        self.connections.insert(self.opened, Connection { device: device.clone(), session, admission, input: Vec::new(), waiting: Vec::new() });
+        self.connections.insert(
+            self.opened,
+            Connection { device: device.clone(), session, admission, input: Vec::new(), waiting: Vec::new() },
+        );
         self.opened
     }
 
@@ -200,11 +210,18 @@ impl Server {
 
     /// Acknowledges what the disk has taken. `None`: the store failed, as if the machine had crashed.
     pub(super) fn tick(&mut self, now: ServerTime) -> Option<Vec<Reply>> {
+        if matches!(self.store().health(), Health::Failed(_)) {
+            return None;
+        }
         if self.commit_at.is_none_or(|due| due > now.micros()) {
             return Some(Vec::new());
         }
         self.commit_at = None;
-        let target = self.connections.values().flat_map(|connection| connection.waiting.iter().map(|(position, _)| *position)).max();
+        let target = self
+            .connections
+            .values()
+            .flat_map(|connection| connection.waiting.iter().map(|(position, _)| *position))
+            .max();
         let (durable, is_full) = self.wait_for(target.unwrap_or_default())?;
         let mut replies = Vec::new();
         for (&number, connection) in &mut self.connections {
@@ -246,10 +263,11 @@ impl Server {
         }
     }
 
-    /// A fault is to come at one of the next operations of the disk.
-    pub(super) fn threaten(&mut self, rng: &mut Rng) {
+    /// A fault is to come at one of the next operations of the disk: the power goes, or there is no room for a while.
+    pub(super) fn threaten(&mut self, rng: &mut Rng, full: bool) {
         let at = self.disk.operations() + rng.whole(0, 40) as u64;
-        let fault = if rng.chance(0.7) { Fault::PowerCut { at } } else { Fault::Full { at, operations: rng.whole(1, 60) as u64 } };
+        let operations = rng.whole(1, 60) as u64;
+        let fault = if full && rng.chance(0.5) { Fault::Full { at, operations } } else { Fault::PowerCut { at } };
         self.disk.set_fault(Some(fault));
     }
 
