@@ -8,6 +8,7 @@ use obhut_model::{BedId, Code, Decimal, DeviceId, DeviceTime, Numeric, Quality, 
 use obhut_store::{Admitted, AppendError, Appended, EmbeddedStore, Identity, Options, Position, Readings, Records, RetentionClass, Sequence, Waiter};
 use obhut_vault::SoftwareProvider;
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 use std::time::Instant;
 
 /// Nanoseconds on a processor so far, of this thread.
@@ -31,6 +32,14 @@ struct Source {
     waiter: Arc<Waiter>,
 }
 
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 fn main() {
     let dir = tempfile::tempdir().expect("a directory");
     let provider = Arc::new(SoftwareProvider::from_key([1; 32]).unwrap());
@@ -44,25 +53,31 @@ fn main() {
         })
         .collect();
     let mut number = 0;
-    for (name, numerics, samples, total) in
-        [("1 numeric", 1, 0, 2_000_000), ("8 numerics", 8, 0, 500_000), ("1 wave of 1 KiB", 0, 512, 200_000), ("2 numerics, 2 waves of 1 KiB", 2, 1024, 200_000)]
-    {
-        run(&store, &sources, name, (numerics, samples), total, &mut number);
+    for (name, shape, total) in [
+        ("1 numeric, as fast as it goes", (1, 0, u64::MAX), 2_000_000),
+        ("1 numeric, 1,000 in flight", (1, 0, 1000), 1_000_000),
+        ("8 numerics, 1,000 in flight", (8, 0, 1000), 500_000),
+        ("1 wave of 1 KiB, 1,000 in flight", (0, 512, 1000), 100_000),
+    ] {
+        run(&store, &sources, name, shape, total, &mut number);
     }
     let started = Instant::now();
     store.close().unwrap();
     println!("closing took {:.2} s", started.elapsed().as_secs_f64());
 }
 
-fn run(store: &EmbeddedStore, sources: &[Source], name: &str, (numerics, samples): (usize, usize), total: u64, number: &mut u64) {
+fn run(store: &EmbeddedStore, sources: &[Source], name: &str, (numerics, samples, in_flight): (usize, usize, u64), total: u64, number: &mut u64) {
+    let me = Waker::from(Arc::new(Unpark(std::thread::current())));
     let bytes: Vec<u8> = (0..samples.min(512)).flat_map(|i| ((((i as f64) / 9.0).sin() * 300.0) as i16).to_le_bytes()).collect();
     let (begin, caller, process) = (Instant::now(), thread_cpu(), process_cpu());
     let (mut commits, mut durable, mut behind) = (0u64, Position(0), 0u64);
     let mut last = Position(0);
-    for n in 0..total {
+    for _ in 0..total {
         *number += 1;
-        let source = &sources[usize::try_from(n).unwrap() % sources.len()];
-        let taken_at = DeviceTime::from_micros(1_764_000_000_000_000 + i64::try_from(*number).unwrap() * 1000);
+        let source = &sources[usize::try_from(*number).unwrap() % sources.len()];
+        // A wave goes on where the last of the same device ended: 512 samples at 250 Hz.
+        let turn = i64::try_from(*number).unwrap() / i64::try_from(sources.len()).unwrap();
+        let taken_at = DeviceTime::from_micros(1_764_000_000_000_000 + turn * 2_048_000);
         let step = Decimal::new(1, 0).unwrap();
         let value = (Numeric { code: Code::ECG_HEART_RATE, taken_at, steps: Some(70), step, quality: Quality::GOOD }, RetentionClass(0));
         let wave = Wave {
@@ -87,6 +102,13 @@ fn run(store: &EmbeddedStore, sources: &[Source], name: &str, (numerics, samples
                 Err(error) => panic!("{error}"),
             }
             break;
+        }
+        while last.0 - store.durable().0 > in_flight {
+            let waiter = &source.waiter;
+            waiter.register(&me);
+            if last.0 - store.durable().0 > in_flight {
+                std::thread::park();
+            }
         }
         let now = store.durable();
         commits += u64::from(now != durable);

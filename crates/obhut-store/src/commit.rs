@@ -48,8 +48,7 @@ impl Committer {
     /// Writes the batch, as often as it takes while the disk is full. `false`: given up, nothing more may be told.
     fn commit(&mut self) -> bool {
         let length = self.spare.sealed.len();
-        loop {
-            let Err(error) = self.writer.write(&mut self.spare.sealed, length, self.spare.records) else { break };
+        while let Err(error) = self.writer.write(&mut self.spare.sealed, length, self.spare.records) {
             if !is_full(&error) {
                 self.inner.ingest.fail(format!("the journal could not be written: {error}"));
                 self.spare.waiters.iter().for_each(|waiter| waiter.nudge());

@@ -151,16 +151,14 @@ impl Ingest {
         if entry.is_erased() {
             return Err(AppendError::NoKey);
         }
-        if let Some(sequence) = message.sequence
-            && pending.seen.contains(message.device.as_str(), message.subject, sequence)
-        {
-            return Ok(self.duplicate(&mut pending, waiter));
-        }
         if pending.batch.sealed.len() + sealed.len() > PENDING_BYTES_MAX {
             return Err(AppendError::Behind);
         }
-        if let Some(sequence) = message.sequence {
-            pending.seen.insert(message.device.as_str(), message.subject, sequence);
+        // From here on it is taken, or was before.
+        if let Some(sequence) = message.sequence
+            && !pending.seen.insert(message.device.as_str(), message.subject, sequence)
+        {
+            return Ok(self.duplicate(&mut pending, waiter));
         }
         let was_empty = pending.batch.is_empty();
         pending.last += 1;

@@ -14,6 +14,7 @@ mod commit;
 pub mod disk;
 mod embedded;
 mod flush;
+mod hash;
 mod ingest;
 mod journal;
 pub mod limits;

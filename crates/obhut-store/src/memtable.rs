@@ -3,10 +3,10 @@
 //! INVARIANT: holds only what is durable in a journal; a reading that could still vanish is never shown.
 
 use crate::chunk::{Block, StreamData, Value};
+use crate::hash::BySubject;
 use crate::message::{ClassNumber, Message, NO_NUMBER};
 use crate::ranges::Seen;
 use obhut_model::{Code, Numeric, Subject, Wave};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What one device sent for one subject under one code, class and scale.
@@ -21,7 +21,7 @@ pub(crate) struct Stream {
 /// One generation.
 #[derive(Debug, Default)]
 pub(crate) struct Memtable {
-    subjects: HashMap<Subject, Vec<Stream>>,
+    subjects: BySubject<Vec<Stream>>,
     pub(crate) seen: Seen,
     pub(crate) messages: u64,
 }

@@ -89,6 +89,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    #[cfg(test)]
     pub(crate) fn contains(&self, device: &str, subject: Subject, sequence: Sequence) -> bool {
         let runs = self.devices.get(device).map(Vec::as_slice).unwrap_or_default();
         runs.iter().any(|run| run.run == sequence.run && run.subject == subject && run.ranges.contains(sequence.number))

@@ -183,7 +183,7 @@ impl SimDisk {
 /// Applies some sectors of a change, or none.
 fn tear(bytes: &mut Vec<u8>, change: &Change, mut random: impl FnMut() -> u64) {
     let Change::Write { offset, data } = change else {
-        if random() % 2 == 0 {
+        if random().is_multiple_of(2) {
             apply(bytes, change);
         }
         return;
@@ -197,7 +197,7 @@ fn tear(bytes: &mut Vec<u8>, change: &Change, mut random: impl FnMut() -> u64) {
         let keep = match mode {
             0 => true,
             1 => false,
-            _ => random() % 2 == 0,
+            _ => random().is_multiple_of(2),
         };
         if keep {
             apply(bytes, &Change::Write { offset: offset + at, data: part.to_vec() });

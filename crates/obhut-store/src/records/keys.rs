@@ -3,6 +3,7 @@
 //! INVARIANT: a key number is never given twice, so bytes sealed under a destroyed key can never be taken for another's.
 
 use crate::api::StoreError;
+use crate::hash::BySubject;
 use crate::records;
 use arc_swap::ArcSwap;
 use obhut_model::Subject;
@@ -34,7 +35,7 @@ impl SubjectEntry {
     }
 }
 
-type Map = HashMap<Subject, Arc<SubjectEntry>>;
+type Map = BySubject<Arc<SubjectEntry>>;
 
 /// Subject keys, on disk wrapped and in memory ready.
 pub(crate) struct KeyStore {
@@ -115,7 +116,7 @@ impl KeyStore {
 fn load(connection: &Connection, store_key: &StoreKey) -> Result<Map, StoreError> {
     let mut statement = connection.prepare("SELECT number, subject, wrapped FROM subject_keys").map_err(StoreError::Database)?;
     let mut rows = statement.query([]).map_err(StoreError::Database)?;
-    let mut map = Map::new();
+    let mut map = Map::default();
     while let Some(row) = rows.next().map_err(StoreError::Database)? {
         let number: u32 = row.get(0).map_err(StoreError::Database)?;
         let subject = Subject::from_random(row.get(1).map_err(StoreError::Database)?);

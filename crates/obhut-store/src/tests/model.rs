@@ -27,9 +27,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+type Values = Vec<(i64, Option<i32>)>;
+
 #[derive(Default)]
 struct Model {
-    values: BTreeMap<(Subject, Code), Vec<(i64, Option<i32>)>>,
+    values: BTreeMap<(Subject, Code), Values>,
     seen: std::collections::BTreeSet<(u8, Subject, u64)>,
 }
 
@@ -80,7 +82,7 @@ fn send(store: &EmbeddedStore, model: &mut Model, (monitor, subject, number): (u
     let samples: Vec<i16> = (0..count).map(|i| (i * 7 + turn) as i16).collect();
     let raw = bytes(&samples);
     let id = device(&format!("mon-{monitor}"));
-    let numerics = [numeric(Code::TEMP, time(start), (turn % 5 > 0).then_some(turn as i32))];
+    let numerics = [numeric(Code::TEMP, time(start), (!turn.is_multiple_of(5)).then_some(turn as i32))];
     let waves = [wave(Code::RESP, time(start), &raw)];
     let new = model.seen.insert((monitor, subject, number));
     let appended = put(store, &message(&id, subject, number, &numerics[..usize::from(with)], &waves[..usize::from(count > 0)]));
