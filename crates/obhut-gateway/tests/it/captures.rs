@@ -155,3 +155,56 @@ fn the_listed_anomalies_end_with_their_code() {
     let refused = |why| excessive.contains(&Some(Closed::Refused(why)));
     assert!(refused(Refusal::Malformed) || refused(Refusal::PacketSize), "{excessive:?}");
 }
+
+/// A repeatable stream of numbers (xorshift64*); enough to break packets in different places.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        usize::try_from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap() % sides.max(1)
+    }
+}
+
+#[test]
+fn broken_packets_end_without_a_panic() {
+    use crate::packets::{connect_with, publish_with, subscribe_with, unsubscribe};
+    let mut dice = Dice(0x0b17_0b17_0b17_0b17);
+    let rounds = std::env::var("OBHUT_BREAKS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    for _ in 0..rounds {
+        let v = if dice.roll(2) == 0 { V::Four } else { V::Five };
+        let properties: [&[u8]; 6] =
+            [&[], &[0x22, 0, 0], &[0x21, 0, 1], &[0x23, 0, 1], &[0x0b, 1], &[0x26, 0, 1, b'a', 0, 1, b'b']];
+        let chosen = properties[dice.roll(6)];
+        let id = u16::try_from(dice.roll(3)).unwrap();
+        let mut bytes =
+            if dice.roll(3) > 0 { connect(v, "mon-01") } else { connect_with(v, "mon-01", 2, 60, chosen, &[]) };
+        for _ in 0..dice.roll(5) {
+            bytes.extend(match dice.roll(6) {
+                0 => publish_with(v, 0x32, "obhut/mon-01/frame", Some(id), chosen, b"payload"),
+                1 => publish_with(v, 0x34, "obhut/mon-01/frame", Some(id), chosen, b"payload"),
+                2 => subscribe_with(v, id, chosen, &["obhut/mon-01/command"]),
+                3 => unsubscribe(v, id, "obhut/mon-01/command"),
+                4 => vec![0x40, 2, 0, 1],
+                _ => vec![0xc0, 0],
+            });
+        }
+        for _ in 0..dice.roll(4) {
+            let at = dice.roll(bytes.len());
+            match dice.roll(3) {
+                0 => bytes[at] ^= 1 << dice.roll(8),
+                1 => drop(bytes.drain(at..(at + dice.roll(4)).min(bytes.len()))),
+                _ => bytes.insert(at, u8::try_from(dice.roll(256)).unwrap()),
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        let mut session = fresh();
+        let _ = feed(&bytes, &mut session);
+        let _ = session.command(b"renew", &mut Vec::new());
+        session.stop(&mut Vec::new());
+    }
+}
