@@ -44,9 +44,14 @@ pub fn router(state: Arc<AppState>) -> Router {
         .with_state(state)
 }
 
-/// Sets the headers that every answer carries.
-async fn harden(request: Request<Body>, next: Next) -> Response {
+/// Puts the server's name where every handler looks for it, and sets the headers that every answer carries.
+async fn harden(mut request: Request<Body>, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
+    // HTTP/2 names the server in the request's authority (RFC 9113, 8.3.1); what follows looks in one place.
+    let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(authority) = authority {
+        request.headers_mut().insert(header::HOST, authority);
+    }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let fixed: [(HeaderName, &'static str); 7] = [

@@ -28,7 +28,15 @@ fn read(path: &Path) -> Result<String> {
 /// # Errors
 /// As [`load`].
 pub fn parse(name: &str, text: &str) -> Result<Checked> {
-    Charter::parse(name, text, today()?).map_err(|problems| {
+    parse_as_of(name, text, today()?)
+}
+
+/// Checks `text` as if it were `day`.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse_as_of(name: &str, text: &str, day: Date) -> Result<Checked> {
+    Charter::parse(name, text, day).map_err(|problems| {
         let message = format!("the charter is refused\n\n{}", problems.render(false));
         Failure { exit: Exit::Charter, message, hint: None }.into()
     })
@@ -39,9 +47,17 @@ pub fn parse(name: &str, text: &str) -> Result<Checked> {
 /// # Errors
 /// If the machine's clock stands outside the calendar.
 pub fn today() -> Result<Date> {
-    let today = jiff::Zoned::now().date();
-    let year = u16::try_from(today.year()).context("this machine's clock is not set")?;
-    Date::new(year, today.month().unsigned_abs(), today.day().unsigned_abs()).context("this machine's clock is not set")
+    day_of(jiff::Timestamp::now())
+}
+
+/// The day of `at` in the machine's time zone.
+///
+/// # Errors
+/// If it lies outside the calendar.
+pub fn day_of(at: jiff::Timestamp) -> Result<Date> {
+    let day = at.to_zoned(jiff::tz::TimeZone::system()).date();
+    let year = u16::try_from(day.year()).context("this machine's clock is not set")?;
+    Date::new(year, day.month().unsigned_abs(), day.day().unsigned_abs()).context("this machine's clock is not set")
 }
 
 /// `check`, `explain` and `diff`: no installation needed.
@@ -55,7 +71,7 @@ pub fn offline(command: &cli::Charter, lang: Language, output: Output) -> Result
             Ok(ExitCode::SUCCESS)
         }
         cli::Charter::Diff { old, new } => {
-            let text = obhut_charter::diff(&load(old)?, &load(new)?).render(lang.for_charter());
+            let text = obhut_charter::diff(&load(old)?, &load(new)?, lang.for_charter()).render();
             print::show(output, &json!({"text": text}), |_| println!("{}", text.trim_end()));
             Ok(ExitCode::SUCCESS)
         }

@@ -14,7 +14,6 @@ use crate::open::{self, Options};
 use crate::serve::{self, Running};
 use anyhow::{Context, Result, bail};
 use devices::Fleet;
-use obhut_gateway::Clock as _;
 use obhut_http::admin;
 use obhut_model::{DeviceTime, ModelId};
 use obhut_sim::recordings::{self, Recording};
@@ -30,6 +29,9 @@ const CHARTER: (&str, &str) = ("demo.toml", include_str!("../../../charters/demo
 /// Samples a second of a simulated ECG.
 const ECG_HERTZ: u16 = 250;
 
+/// Patients and devices are at their beds this long before the first value, so that none is refused as nobody's.
+const BEFORE_MICROS: i64 = 10_000_000;
+
 /// Runs the demo until Ctrl-C, or until its time is over.
 pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> {
     logging::start(false, Quiet::Warnings);
@@ -38,7 +40,7 @@ pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> 
     let recordings = load_recordings(demo.recordings.as_deref(), &progress)?;
 
     progress.begin("opening keys, store and certificate authority", "Schlüssel, Speicher und Zertifizierungsstelle werden geöffnet");
-    let options = Options { speed: demo.speed, built_in: Some(CHARTER), existing_only: false };
+    let options = Options { speed: demo.speed, built_in: Some(CHARTER), beds: Some(usize::from(demo.beds)), existing_only: false };
     let opened = open::open_all(&config, &options).await?;
     let state = opened.state.clone();
     progress.done(&format!("charter {} ({})", state.charter.load().name, short(&state.charter.load().rules.fingerprint)));
@@ -47,9 +49,10 @@ pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> 
     let running = serve::start(&config, opened).await?;
     progress.done(&format!("https {}, mqtt {}", running.https, running.gateway));
 
-    let beds = plan(demo, &recordings, DeviceTime::from_micros(state.clock.now().micros()))?;
+    let began = DeviceTime::from_micros(state.clock.now().micros());
+    let beds = plan(demo, &recordings, began)?;
     let client = Client::Local(Box::new(admin::router(state.clone())));
-    let fleet = Fleet::start(beds, &client, &running, &config, demo, &progress).await?;
+    let fleet = Fleet::start(beds, began.plus_micros(-BEFORE_MICROS), &client, &running, &config, demo, &progress).await?;
     print_welcome(&running, &fleet, &config, demo, lang)?;
 
     until_over(demo, &fleet).await?;

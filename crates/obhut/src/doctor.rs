@@ -93,6 +93,7 @@ async fn examine(config: &Config, report: &mut Report) {
     key(config, report);
     match &config.charter {
         Some(path) => charter_file(path, report),
+        None if config.data.join(crate::open::LAST_CHARTER).exists() => report.good("charter", "the one that last ruled here"),
         None => report.warning("charter", "none is named in the configuration", "set `charter = …`; the server does not start without one"),
     }
     time(report);
@@ -145,9 +146,9 @@ fn key(config: &Config, report: &mut Report) {
             Err(_) => report.warning("top key", format!("`{}` is not there", path.display()), "the first start makes it, or restore it"),
         },
         ProviderSpec::SystemdCredential { name } => report.good("top key", format!("systemd credential `{name}`")),
-        ProviderSpec::Pkcs11 { token_label, .. } => match obhut_pki::provider::open(&config.key) {
+        _ => match obhut_pki::provider::open(&config.key) {
             Ok(provider) => report.good("top key", provider.describe()),
-            Err(error) => report.wrong("top key", format!("token `{token_label}`: {error}"), "check module, token, key label and PIN file under [key]"),
+            Err(error) => report.wrong("top key", error.to_string(), "check module, token, key label and PIN file under [key]"),
         },
     }
 }

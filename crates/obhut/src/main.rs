@@ -2,6 +2,8 @@
 //!
 //! Thin: reads arguments and configuration, joins the rooms of the house, starts and stops them. Decisions are made in the cores.
 
+#![expect(unreachable_pub, reason = "a program: `pub` says what a module offers its neighbours")]
+
 mod charter;
 mod cli;
 mod client;

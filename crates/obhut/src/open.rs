@@ -8,13 +8,13 @@ use obhut_charter::Checked;
 use obhut_http::{AppState, CharterInForce, CharterSource, Parts, StoreRegister};
 use obhut_pki::est::Enrolment;
 use obhut_pki::{Authority, RefusalCounters, Revocations, ServerNames};
-use obhut_store::{EmbeddedStore, Records};
+use obhut_store::{EmbeddedStore, Readings as _, Records};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The charter in force is kept here, so that a server with a broken charter file still starts under the old one.
-const LAST_CHARTER: &str = "charter-in-force.toml";
+pub const LAST_CHARTER: &str = "charter-in-force.toml";
 
 /// How an installation is opened.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Options {
     pub speed: f64,
     /// A charter that is built into the program, by name and text, where none is named by path.
     pub built_in: Option<(&'static str, &'static str)>,
+    /// How many of the charter's beds are in use, the first ones; all if `None`. A demonstration runs part of a ward.
+    pub beds: Option<usize>,
     /// Whether this is a tool that must not create an installation.
     pub existing_only: bool,
 }
@@ -57,18 +59,19 @@ pub async fn open(config: &Config, options: &Options) -> Result<Arc<AppState>> {
 /// Whatever stands in the way, with what to do about it.
 pub async fn open_all(config: &Config, options: &Options) -> Result<Opened> {
     let (config, speed) = (config.clone(), if options.speed > 0.0 { options.speed } else { 1.0 });
-    let (built_in, existing_only) = (options.built_in, options.existing_only);
-    tokio::task::spawn_blocking(move || open_now(&config, speed, built_in, existing_only)).await.context("opening broke off")?
+    let source = Source { config: config.clone(), built_in: options.built_in, beds: options.beds };
+    let existing_only = options.existing_only;
+    tokio::task::spawn_blocking(move || open_now(&config, speed, source, existing_only)).await.context("opening broke off")?
 }
 
-fn open_now(config: &Config, speed: f64, built_in: Option<(&'static str, &'static str)>, existing_only: bool) -> Result<Opened> {
+fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) -> Result<Opened> {
     let store_dir = config.data.join("store");
     if existing_only && !store_dir.is_dir() {
         bail!("`{}` holds no installation", config.data.display());
     }
     make_private(&config.data)?;
     // The charter first: nothing is made on disk for one that cannot rule.
-    let (charter, charter_refused) = first_charter(config, built_in)?;
+    let (charter, charter_refused) = source.first()?;
     let provider = obhut_pki::provider::open(&config.key).context("the top key cannot be opened")?;
     let store = EmbeddedStore::open(&store_dir, provider.clone(), obhut_store::Options::default()).context("the store cannot be opened")?;
     let store = Arc::new(store);
@@ -79,12 +82,14 @@ fn open_now(config: &Config, speed: f64, built_in: Option<(&'static str, &'stati
     let revocations = Arc::new(Revocations::new());
     let records: Arc<dyn Records> = store.clone();
     let enrolment = Arc::new(Enrolment::new(authority.clone(), Arc::new(StoreRegister(records.clone())), revocations.clone()));
-    let clock = WardClock::at_speed(speed, store.newest_reading().map_or(0, |at| at.micros()));
+    // Only a demonstration runs at another speed, and only there may stored times lie ahead of the machine's clock.
+    let not_before = if source.built_in.is_some() { newest_reading(&store)? } else { 0 };
+    let clock = WardClock::at_speed(speed, not_before);
     let state = AppState::new(Parts {
         clock: Arc::new(clock),
         speed,
         charter,
-        charter_source: source(config, built_in),
+        charter_source: source.again(),
         charter_refused,
         public_name: config.names.first().cloned().unwrap_or_else(|| "localhost".to_owned()),
         records,
@@ -95,6 +100,15 @@ fn open_now(config: &Config, speed: f64, built_in: Option<(&'static str, &'stati
         https_refusals: Arc::new(RefusalCounters::new()),
     })?;
     Ok(Opened { state, store })
+}
+
+/// When the newest stored reading was taken; zero if there is none.
+fn newest_reading(store: &EmbeddedStore) -> Result<i64> {
+    let mut newest = 0;
+    for subject in store.subjects()? {
+        newest = store.codes(subject)?.iter().map(|(_, _, last)| last.micros()).fold(newest, i64::max);
+    }
+    Ok(newest)
 }
 
 /// Makes `dir` for this account only, or checks that it is.
@@ -111,40 +125,77 @@ fn make_private(dir: &Path) -> Result<()> {
     }
 }
 
-fn in_force(name: &str, checked: Checked) -> CharterInForce {
-    let rules = Arc::new(checked.compile());
-    let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned());
-    CharterInForce {
-        name,
-        ward: (checked.ward().id.to_string(), checked.ward().name.to_string()),
-        beds: checked.beds().iter().map(|bed| ((*bed.id).clone(), bed.label.to_string())).collect(),
-        checked,
-        rules,
+/// Where the charter comes from.
+struct Source {
+    config: Config,
+    built_in: Option<(&'static str, &'static str)>,
+    beds: Option<usize>,
+}
+
+impl Source {
+    fn in_force(&self, name: &str, checked: Checked) -> CharterInForce {
+        let rules = Arc::new(checked.compile());
+        let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned());
+        let beds = checked.beds().iter().take(self.beds.unwrap_or(usize::MAX));
+        CharterInForce {
+            name,
+            ward: (checked.ward().id.to_string(), checked.ward().name.to_string()),
+            beds: beds.map(|bed| ((*bed.id).clone(), bed.label.to_string())).collect(),
+            checked,
+            rules,
+        }
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.config.data.join(LAST_CHARTER)
+    }
+
+    /// The configuration's file, else the program's own, else the one kept from before.
+    fn read(&self) -> Result<(String, String)> {
+        match (&self.config.charter, self.built_in) {
+            (Some(path), _) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the charter `{}`", path.display()))?;
+                Ok((path.display().to_string(), text))
+            }
+            (None, Some((name, text))) => Ok((name.to_owned(), text.to_owned())),
+            (None, None) => {
+                let kept = self.kept();
+                let text = std::fs::read_to_string(&kept)
+                    .context("no charter is named; give `--charter FILE` or set `charter` in the configuration")?;
+                Ok((kept.display().to_string(), text))
+            }
+        }
+    }
+
+    fn load(&self) -> Result<CharterInForce> {
+        let (name, text) = self.read()?;
+        let charter = self.in_force(&name, charter::parse(&name, &text)?);
+        keep(&self.kept(), &text)?;
+        Ok(charter)
+    }
+
+    /// The charter to start under, and whether the newest file was refused.
+    fn first(&self) -> Result<(CharterInForce, bool)> {
+        let refused = match self.load() {
+            Ok(charter) => return Ok((charter, false)),
+            Err(refused) => refused,
+        };
+        let Ok(text) = std::fs::read_to_string(self.kept()) else { return Err(refused) };
+        let Ok(checked) = charter::parse_as_of(LAST_CHARTER, &text, kept_on(&self.kept())?) else { return Err(refused) };
+        tracing::error!("the charter file was refused; the one in force before stays:\n{refused:#}");
+        Ok((self.in_force(LAST_CHARTER, checked), true))
+    }
+
+    /// The same source, for loading again while the server runs.
+    fn again(self) -> CharterSource {
+        Box::new(move || self.load().map_err(|error| format!("{error:#}")))
     }
 }
 
-/// Where the charter comes from: the configuration's file, else the program's own, else the one kept from before.
-fn read(config: &Config, built_in: Option<(&'static str, &'static str)>) -> Result<(String, String)> {
-    match (&config.charter, built_in) {
-        (Some(path), _) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the charter `{}`", path.display()))?;
-            Ok((path.display().to_string(), text))
-        }
-        (None, Some((name, text))) => Ok((name.to_owned(), text.to_owned())),
-        (None, None) => {
-            let kept = config.data.join(LAST_CHARTER);
-            let text = std::fs::read_to_string(&kept)
-                .context("no charter is named; give `--charter FILE` or set `charter` in the configuration")?;
-            Ok((kept.display().to_string(), text))
-        }
-    }
-}
-
-fn load(config: &Config, built_in: Option<(&'static str, &'static str)>) -> Result<CharterInForce> {
-    let (name, text) = read(config, built_in)?;
-    let charter = in_force(&name, charter::parse(&name, &text)?);
-    keep(&config.data.join(LAST_CHARTER), &text)?;
-    Ok(charter)
+/// The day a charter came into force here.
+fn kept_on(path: &Path) -> Result<obhut_charter::Date> {
+    let modified = std::fs::metadata(path).and_then(|found| found.modified()).context("the kept charter has no date")?;
+    charter::day_of(jiff::Timestamp::try_from(modified).context("the kept charter has no date")?)
 }
 
 /// Keeps the text of the charter in force, whole or not at all.
@@ -154,22 +205,4 @@ fn keep(path: &Path, text: &str) -> Result<()> {
     }
     let new: PathBuf = path.with_extension("new");
     std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path)).with_context(|| format!("cannot keep the charter as `{}`", path.display()))
-}
-
-/// The charter to start under, and whether the newest file was refused.
-fn first_charter(config: &Config, built_in: Option<(&'static str, &'static str)>) -> Result<(CharterInForce, bool)> {
-    let refused = match load(config, built_in) {
-        Ok(charter) => return Ok((charter, false)),
-        Err(refused) => refused,
-    };
-    let kept = config.data.join(LAST_CHARTER);
-    let Ok(text) = std::fs::read_to_string(&kept) else { return Err(refused) };
-    let Ok(checked) = charter::parse(LAST_CHARTER, &text) else { return Err(refused) };
-    tracing::error!("the charter file was refused; the one in force before stays:\n{refused:#}");
-    Ok((in_force(LAST_CHARTER, checked), true))
-}
-
-fn source(config: &Config, built_in: Option<(&'static str, &'static str)>) -> CharterSource {
-    let config = config.clone();
-    Box::new(move || load(&config, built_in).map_err(|error| format!("{error:#}")))
 }

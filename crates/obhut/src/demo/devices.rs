@@ -58,17 +58,17 @@ pub struct Fleet {
 
 impl Fleet {
     /// Binds patients, invites and enrols what is new, and starts every device.
-    pub async fn start(beds: Vec<Bed>, client: &Client, running: &Running, config: &Config, demo: &cli::Demo, progress: &Progress) -> Result<Self> {
+    pub async fn start(beds: Vec<Bed>, began: DeviceTime, client: &Client, running: &Running, config: &Config, demo: &cli::Demo, progress: &Progress) -> Result<Self> {
         let count: usize = beds.iter().map(|bed| bed.devices.len()).sum();
         progress.begin("devices enrol and connect", "Geräte melden sich an und verbinden sich");
         let occupied = client.ask(Method::GET, "/v1/beds", None).await?;
         let mut fleet = Self { players: Vec::new(), stories: Vec::new(), stop: CancellationToken::new(), playing: Arc::new(AtomicUsize::new(count)) };
         for bed in beds {
-            bind_patient(client, &bed, &occupied).await?;
-            fleet.stories.push(format!("{:<7} {:<8} {}", bed.id.as_str(), bed.label, bed.story));
+            bind_patient(client, &bed, &occupied, began).await?;
+            fleet.stories.push(format!("{:<7} {}", bed.id.as_str(), bed.story));
             for (_, device) in bed.devices {
                 let state = config.data.join("devices").join(device.nameplate().id.as_str());
-                enrol(client, running, &state, &*device, bed.id.as_str()).await?;
+                enrol(client, running, &state, &*device, (bed.id.as_str(), began)).await?;
                 fleet.launch(device, &state, running, demo)?;
                 progress.at(fleet.players.len(), count);
             }
@@ -126,14 +126,14 @@ fn est_server(running: &Running) -> EstServer {
     EstServer { host: HOST.to_owned(), port: running.https.port() }
 }
 
-async fn bind_patient(client: &Client, bed: &Bed, occupied: &Value) -> Result<()> {
+async fn bind_patient(client: &Client, bed: &Bed, occupied: &Value, began: DeviceTime) -> Result<()> {
     let rows = occupied.get("beds").and_then(Value::as_array).into_iter().flatten();
     let taken = rows.filter(|row| row.get("id").and_then(Value::as_str) == Some(bed.id.as_str())).any(|row| row.get("subject").is_some_and(Value::is_string));
     if taken {
         return Ok(());
     }
     let who = &bed.identity;
-    let body = json!({"name": who.name, "birth_date": who.birth_date, "record_number": who.record_number});
+    let body = json!({"name": who.name, "birth_date": who.birth_date, "record_number": who.record_number, "from": began.micros()});
     client.ask(Method::PUT, &format!("/v1/beds/{}/patient", escape(bed.id.as_str())), Some(&body)).await?;
     Ok(())
 }
@@ -145,7 +145,7 @@ fn is_ready(state: &StateDir) -> bool {
 }
 
 /// Enrols a device as a technician would: invite, bed, token, certificate.
-async fn enrol(client: &Client, running: &Running, state: &Path, device: &dyn Device, bed: &str) -> Result<()> {
+async fn enrol(client: &Client, running: &Running, state: &Path, device: &dyn Device, (bed, began): (&str, DeviceTime)) -> Result<()> {
     let plate = device.nameplate();
     let state = StateDir::open(state)?;
     if is_ready(&state) {
@@ -157,7 +157,7 @@ async fn enrol(client: &Client, running: &Running, state: &Path, device: &dyn De
     let pin = answer.get("ca_sha256").and_then(Value::as_str).context("no fingerprint was given")?.parse()?;
     let placed = client.ask(Method::GET, &format!("/v1/devices/{}", escape(plate.id.as_str())), None).await?;
     if placed.get("bed").and_then(Value::as_str) != Some(bed) {
-        client.ask(Method::PUT, &format!("/v1/devices/{}/bed", escape(plate.id.as_str())), Some(&json!({"bed": bed}))).await?;
+        client.ask(Method::PUT, &format!("/v1/devices/{}/bed", escape(plate.id.as_str())), Some(&json!({"bed": bed, "from": began.micros()}))).await?;
     }
     let server = est_server(running);
     let identity =
