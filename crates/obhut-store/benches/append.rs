@@ -2,10 +2,21 @@
 //!
 //! `cargo bench -p obhut-store` on the disk that `TMPDIR` names.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a measurement may stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a measurement may stop at the first surprise"
+)]
 
-use obhut_model::{BedId, Code, Decimal, DeviceId, DeviceTime, Numeric, Quality, SampleRate, Samples, Scale, ServerTime, Subject, Wave};
-use obhut_store::{Admitted, AppendError, Appended, EmbeddedStore, Identity, Options, Position, Readings, Records, RetentionClass, Sequence, Waiter};
+use obhut_model::{
+    BedId, Code, Decimal, DeviceId, DeviceTime, Numeric, Quality, SampleRate, Samples, Scale, ServerTime, Subject, Wave,
+};
+use obhut_store::{
+    Admitted, AppendError, Appended, EmbeddedStore, Identity, Options, Position, Readings, Records, RetentionClass,
+    Sequence, Waiter,
+};
 use obhut_vault::SoftwareProvider;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -47,8 +58,11 @@ fn main() {
     store.set_retention(&[("trend".into(), 86_400), ("wave".into(), 3600)]);
     let sources: Vec<Source> = (0..50)
         .map(|n| {
-            let identity = Identity { name: format!("N{n}"), birth_date: "2000-01-01".into(), record_number: n.to_string() };
-            let subject = store.bind_patient(&identity, &BedId::new(&format!("bed-{n}")).unwrap(), DeviceTime::from_micros(0)).unwrap();
+            let identity =
+                Identity { name: format!("N{n}"), birth_date: "2000-01-01".into(), record_number: n.to_string() };
+            let subject = store
+                .bind_patient(&identity, &BedId::new(&format!("bed-{n}")).unwrap(), DeviceTime::from_micros(0))
+                .unwrap();
             Source { device: DeviceId::new(&format!("mon-{n}")).unwrap(), subject, waiter: Arc::default() }
         })
         .collect();
@@ -66,9 +80,17 @@ fn main() {
     println!("closing took {:.2} s", started.elapsed().as_secs_f64());
 }
 
-fn run(store: &EmbeddedStore, sources: &[Source], name: &str, (numerics, samples, in_flight): (usize, usize, u64), total: u64, number: &mut u64) {
+fn run(
+    store: &EmbeddedStore,
+    sources: &[Source],
+    name: &str,
+    (numerics, samples, in_flight): (usize, usize, u64),
+    total: u64,
+    number: &mut u64,
+) {
     let me = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let bytes: Vec<u8> = (0..samples.min(512)).flat_map(|i| ((((i as f64) / 9.0).sin() * 300.0) as i16).to_le_bytes()).collect();
+    let bytes: Vec<u8> =
+        (0..samples.min(512)).flat_map(|i| ((((i as f64) / 9.0).sin() * 300.0) as i16).to_le_bytes()).collect();
     let (begin, caller, process) = (Instant::now(), thread_cpu(), process_cpu());
     let (mut commits, mut durable, mut behind) = (0u64, Position(0), 0u64);
     let mut last = Position(0);
@@ -79,7 +101,10 @@ fn run(store: &EmbeddedStore, sources: &[Source], name: &str, (numerics, samples
         let turn = i64::try_from(*number).unwrap() / i64::try_from(sources.len()).unwrap();
         let taken_at = DeviceTime::from_micros(1_764_000_000_000_000 + turn * 2_048_000);
         let step = Decimal::new(1, 0).unwrap();
-        let value = (Numeric { code: Code::ECG_HEART_RATE, taken_at, steps: Some(70), step, quality: Quality::GOOD }, RetentionClass(0));
+        let value = (
+            Numeric { code: Code::ECG_HEART_RATE, taken_at, steps: Some(70), step, quality: Quality::GOOD },
+            RetentionClass(0),
+        );
         let wave = Wave {
             code: Code::ECG_LEAD_II,
             start: taken_at,
@@ -90,7 +115,14 @@ fn run(store: &EmbeddedStore, sources: &[Source], name: &str, (numerics, samples
         };
         let (values, waves) = ([value; 8], [(wave, RetentionClass(1)); 2]);
         let sequence = Some(Sequence { run: 1, number: *number });
-        let message = Admitted { device: &source.device, subject: source.subject, sequence, received: ServerTime::from_micros(0), numerics: &values[..numerics], waves: &waves[..samples.div_ceil(512)] };
+        let message = Admitted {
+            device: &source.device,
+            subject: source.subject,
+            sequence,
+            received: ServerTime::from_micros(0),
+            numerics: &values[..numerics],
+            waves: &waves[..samples.div_ceil(512)],
+        };
         loop {
             match store.append(&message, &source.waiter) {
                 Ok(Appended::At(position) | Appended::Duplicate(position)) => last = position,

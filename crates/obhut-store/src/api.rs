@@ -2,7 +2,10 @@
 //!
 //! INVARIANT: what [`Readings::durable`] has passed survives any crash; what it has not may vanish as if never sent.
 
-use obhut_model::{BedId, Code, Decimal, DeviceId, DeviceTime, ModelId, Numeric, Quality, SampleRate, Scale, ServerTime, Subject, TimeRange, Wave};
+use obhut_model::{
+    BedId, Code, Decimal, DeviceId, DeviceTime, ModelId, Numeric, Quality, SampleRate, Scale, ServerTime, Subject,
+    TimeRange, Wave,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -338,7 +341,13 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn certificate_issued(&self, id: &DeviceId, certificate: &str, ends: ServerTime, now: ServerTime) -> Result<(), StoreError>;
+    fn certificate_issued(
+        &self,
+        id: &DeviceId,
+        certificate: &str,
+        ends: ServerTime,
+        now: ServerTime,
+    ) -> Result<(), StoreError>;
 
     /// Revokes the device and all its certificates.
     ///

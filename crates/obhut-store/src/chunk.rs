@@ -52,7 +52,8 @@ impl StreamData {
             }
             Self::Waveform { rate, blocks, .. } => {
                 let first = blocks.iter().map(|block| block.start).min()?;
-                let last = blocks.iter().map(|block| time_of(block.start, *rate, block.count.saturating_sub(1))).max()?;
+                let last =
+                    blocks.iter().map(|block| time_of(block.start, *rate, block.count.saturating_sub(1))).max()?;
                 Some((first, last))
             }
         }
@@ -147,7 +148,10 @@ pub(crate) fn cut(data: &StreamData) -> Vec<Piece> {
 fn cut_numerics(step: Decimal, values: &[Value]) -> Vec<Piece> {
     let mut sorted = values.to_vec();
     sorted.sort_by_key(|value| value.at);
-    sorted.chunk_by(|a, b| hour_of(a.at) == hour_of(b.at)).map(|part| Piece::Numerics { step, values: part.to_vec() }).collect()
+    sorted
+        .chunk_by(|a, b| hour_of(a.at) == hour_of(b.at))
+        .map(|part| Piece::Numerics { step, values: part.to_vec() })
+        .collect()
 }
 
 fn cut_wave(rate: SampleRate, scale: Scale, blocks: &[Block], samples: &[i16]) -> Vec<Piece> {
@@ -246,7 +250,8 @@ pub(crate) fn unpack_numerics(bytes: &[u8]) -> Option<(Arc<str>, Piece)> {
         return None;
     }
     let flags = flags.iter().flat_map(|(count, flag)| (0..*count).map(move |_| *flag));
-    let values = times.into_iter().zip(steps).zip(flags).map(|((at, steps), flags)| Value { at, steps, flags }).collect();
+    let values =
+        times.into_iter().zip(steps).zip(flags).map(|((at, steps), flags)| Value { at, steps, flags }).collect();
     Some((device, Piece::Numerics { step, values }))
 }
 
@@ -332,7 +337,8 @@ fn join_waves(mut waves: Vec<Wave>) -> Vec<Wave> {
 fn wave_runs(wave: &Wave, range: TimeRange, out: &mut Vec<Run>) -> Option<()> {
     let count = wave.samples.len();
     let from = index_at(wave.start, wave.rate, count, range.from.micros());
-    let to = if range.to == TimeRange::ALL.to { count } else { index_at(wave.start, wave.rate, count, range.to.micros()) };
+    let to =
+        if range.to == TimeRange::ALL.to { count } else { index_at(wave.start, wave.rate, count, range.to.micros()) };
     let mut at = 0usize;
     for (length, quality) in &wave.qualities {
         let end = at.checked_add(usize::try_from(*length).ok()?)?;

@@ -89,7 +89,12 @@ impl Committer {
         if !due || !self.inner.memory.read().can_rotate() {
             return self.hold_back();
         }
-        match Writer::create(&*self.inner.disk, self.writer.number + 1, self.writer.next_batch(), options.journal_step_bytes) {
+        match Writer::create(
+            &*self.inner.disk,
+            self.writer.number + 1,
+            self.writer.next_batch(),
+            options.journal_step_bytes,
+        ) {
             Ok(writer) => self.switch(writer),
             Err(error) if is_full(&error) => {
                 tracing::warn!("no room for a new journal; the old one goes on");
@@ -114,7 +119,9 @@ impl Committer {
 
     /// If flushing lags so far that memory would grow without bound, takes nothing more until it is done; callers then hear `Behind`.
     fn hold_back(&mut self) -> bool {
-        while self.writer.end >= self.inner.options.rotate_bytes.saturating_mul(2) && !self.inner.memory.read().can_rotate() {
+        while self.writer.end >= self.inner.options.rotate_bytes.saturating_mul(2)
+            && !self.inner.memory.read().can_rotate()
+        {
             self.inner.ingest.set_full(self.inner.flush_full.load(Ordering::Acquire));
             if self.inner.ingest.state() == State::Failed || self.inner.ingest.pause(Duration::from_millis(20)) {
                 break;

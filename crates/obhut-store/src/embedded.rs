@@ -138,7 +138,8 @@ impl EmbeddedStore {
         let recovered = recovery::recover(&*disk, &records, &keys.by_number(), options.journal_step_bytes)?;
         let ingest = Ingest::new(index::load_seen(&records)?);
         ingest.replayed(&recovered.table.seen);
-        let flushing = (!recovered.replayed.is_empty()).then(|| (recovered.writer.number - 1, Arc::new(recovered.table)));
+        let flushing =
+            (!recovered.replayed.is_empty()).then(|| (recovered.writer.number - 1, Arc::new(recovered.table)));
         let inner = Arc::new(Inner {
             disk,
             nonces,
@@ -150,7 +151,11 @@ impl EmbeddedStore {
             periods: Mutex::default(),
             binding: Mutex::new(()),
             ingest,
-            memory: RwLock::new(Memory { active: Memtable::default(), active_generation: recovered.writer.number, flushing }),
+            memory: RwLock::new(Memory {
+                active: Memtable::default(),
+                active_generation: recovered.writer.number,
+                flushing,
+            }),
             maintenance: RwLock::new(()),
             flusher: Flusher::new(),
             flush_full: AtomicBool::new(false),
@@ -176,7 +181,13 @@ impl EmbeddedStore {
     pub fn close(&self) -> Result<(), StoreError> {
         self.stop(true);
         let clean = self.inner.memory.read().flushing.is_none() && self.inner.ingest.state() != State::Failed;
-        if clean { Ok(()) } else { Err(StoreError::Conflict("the disk did not take everything; it stays in the journal for the next start".into())) }
+        if clean {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(
+                "the disk did not take everything; it stays in the journal for the next start".into(),
+            ))
+        }
     }
 
     fn stop(&self, finish: bool) {
@@ -207,10 +218,13 @@ fn private_directory(path: &Path) -> Result<(), StoreError> {
 
 /// The lock goes with the process, however it ends.
 fn lock(dir: &Path) -> Result<File, StoreError> {
-    let file = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(StoreError::Io)?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(StoreError::Io)?;
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Conflict("the data directory is in use by another server; stop that one first".into())),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(StoreError::Conflict("the data directory is in use by another server; stop that one first".into()))
+        }
         Err(error) => Err(StoreError::Io(error.into())),
     }
 }

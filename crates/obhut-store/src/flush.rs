@@ -68,7 +68,9 @@ pub(crate) fn run(inner: &Inner) {
             return;
         }
         if inner.memory.read().flushing.is_some() {
-            if !flush_once(inner, Some(inner.journal_number.load(Ordering::Acquire))) && inner.flusher.pause(inner.options.retry_interval) {
+            if !flush_once(inner, Some(inner.journal_number.load(Ordering::Acquire)))
+                && inner.flusher.pause(inner.options.retry_interval)
+            {
                 return;
             }
         } else if stop == Order::Finish {
@@ -148,7 +150,8 @@ fn seal_chunks(inner: &Inner, table: &Memtable) -> Result<Buffers, StoreError> {
         for piece in cut(&stream.data) {
             let nonce = inner.nonces.next().map_err(|_| StoreError::Key)?;
             let (bytes, chunks) = buffers.entry((stream.class, hour_of(piece.first()))).or_default();
-            let chunk = segment::put_chunk(bytes, &entry, nonce, (stream.class, stream.code), &stream.device, &piece).ok_or(StoreError::Key)?;
+            let chunk = segment::put_chunk(bytes, &entry, nonce, (stream.class, stream.code), &stream.device, &piece)
+                .ok_or(StoreError::Key)?;
             chunks.push(chunk);
         }
     }

@@ -143,7 +143,14 @@ impl Ingest {
         })
     }
 
-    fn queue(&self, message: &Admitted<'_>, entry: &SubjectEntry, plain: &[u8], sealed: &[u8], waiter: &Arc<Waiter>) -> Result<Appended, AppendError> {
+    fn queue(
+        &self,
+        message: &Admitted<'_>,
+        entry: &SubjectEntry,
+        plain: &[u8],
+        sealed: &[u8],
+        waiter: &Arc<Waiter>,
+    ) -> Result<Appended, AppendError> {
         let length = u32::try_from(plain.len()).map_err(|_| AppendError::Behind)?;
         let mut pending = self.pending.lock();
         self.check()?;
@@ -262,7 +269,11 @@ impl Ingest {
             self.wake.wait_for(&mut pending, idle);
         }
         let until = Instant::now() + linger;
-        while !linger.is_zero() && !pending.batch.is_empty() && !pending.closing && !self.wake.wait_until(&mut pending, until).timed_out() {}
+        while !linger.is_zero()
+            && !pending.batch.is_empty()
+            && !pending.closing
+            && !self.wake.wait_until(&mut pending, until).timed_out()
+        {}
         spare.number = pending.batch.number + 1;
         std::mem::swap(&mut pending.batch, spare);
         spare.last = pending.last;

@@ -39,13 +39,20 @@ pub(crate) fn path(number: u64) -> String {
 /// Numbers of the journals there are, ascending.
 pub(crate) fn list(disk: &dyn Disk) -> io::Result<Vec<u64>> {
     let names = disk.list(DIRECTORY)?;
-    let mut out: Vec<u64> = names.iter().filter_map(|name| u64::from_str_radix(name.strip_suffix(".journal")?, 16).ok()).collect();
+    let mut out: Vec<u64> =
+        names.iter().filter_map(|name| u64::from_str_radix(name.strip_suffix(".journal")?, 16).ok()).collect();
     out.sort_unstable();
     Ok(out)
 }
 
 /// Appends a record to a batch: header, then `plain` sealed under the subject's key.
-pub(crate) fn put_record(out: &mut Vec<u8>, entry: &SubjectEntry, received: ServerTime, nonce: NonceBytes, plain: &[u8]) -> Result<(), SealError> {
+pub(crate) fn put_record(
+    out: &mut Vec<u8>,
+    entry: &SubjectEntry,
+    received: ServerTime,
+    nonce: NonceBytes,
+    plain: &[u8],
+) -> Result<(), SealError> {
     let length = u32::try_from(plain.len() + TAG_BYTES).map_err(|_| SealError)?;
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&entry.number.to_le_bytes());
@@ -75,7 +82,14 @@ impl Writer {
         for (slot, byte) in header.iter_mut().zip(fields.iter().chain(&checksum(&[&fields]))) {
             *slot = *byte;
         }
-        let mut writer = Self { file, number, end: SECTOR_BYTES as u64, allocated: SECTOR_BYTES as u64, step, next_batch: first_batch };
+        let mut writer = Self {
+            file,
+            number,
+            end: SECTOR_BYTES as u64,
+            allocated: SECTOR_BYTES as u64,
+            step,
+            next_batch: first_batch,
+        };
         writer.file.write_at(0, &header)?;
         writer.allocate(writer.end)?;
         writer.file.sync()?;
@@ -119,7 +133,9 @@ impl Writer {
         static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
         let target = from + self.step;
         while self.allocated < target {
-            let step = ZEROS.get(..usize::try_from(target - self.allocated).unwrap_or(ZEROS.len()).min(ZEROS.len())).unwrap_or(&ZEROS);
+            let step = ZEROS
+                .get(..usize::try_from(target - self.allocated).unwrap_or(ZEROS.len()).min(ZEROS.len()))
+                .unwrap_or(&ZEROS);
             match self.file.write_at(self.allocated, step) {
                 Ok(()) => self.allocated += step.len() as u64,
                 Err(error) if crate::disk::is_full(&error) => return Ok(()),
@@ -131,7 +147,8 @@ impl Writer {
 }
 
 fn batch_header(journal: u64, batch: u64, records: u32, length: u32) -> [u8; BATCH_HEADER_BYTES] {
-    let fields = [BATCH_MAGIC.as_slice(), &records.to_le_bytes(), &batch.to_le_bytes(), &length.to_le_bytes(), &[0; 4]].concat();
+    let fields =
+        [BATCH_MAGIC.as_slice(), &records.to_le_bytes(), &batch.to_le_bytes(), &length.to_le_bytes(), &[0; 4]].concat();
     let mut out = [0; BATCH_HEADER_BYTES];
     for (slot, byte) in out.iter_mut().zip(fields.iter().chain(&checksum(&[&journal.to_le_bytes(), &fields]))) {
         *slot = *byte;
@@ -178,7 +195,8 @@ fn records(bytes: &[u8], at: usize, batch: Batch) -> Option<Vec<Record>> {
     let mut out = Vec::new();
     while !reader.0.is_empty() {
         let length = reader.u32()? as usize;
-        let (key, received, nonce) = (reader.u32()?, ServerTime::from_micros(reader.i64()?), NonceBytes(reader.array()?));
+        let (key, received, nonce) =
+            (reader.u32()?, ServerTime::from_micros(reader.i64()?), NonceBytes(reader.array()?));
         let from = begin + batch.length - reader.0.len();
         reader.take(length)?;
         out.push(Record { key, received, nonce, body: from..from + length });
@@ -213,7 +231,10 @@ pub(crate) fn is_begun(bytes: &[u8], number: u64) -> bool {
 }
 
 fn later_batch(bytes: &[u8], number: u64, at: usize, than: u64) -> bool {
-    (at..bytes.len()).step_by(SECTOR_BYTES).filter_map(|at| Batch::parse(number, bytes.get(at..)?)).any(|batch| batch.number >= than)
+    (at..bytes.len())
+        .step_by(SECTOR_BYTES)
+        .filter_map(|at| Batch::parse(number, bytes.get(at..)?))
+        .any(|batch| batch.number >= than)
 }
 
 /// Reads a journal back, opening `bytes` in place, and hands every message over whose subject still has a key.
@@ -235,7 +256,8 @@ pub(crate) fn replay(
             .and_then(|batch| open_batch(bytes, at, batch, keys).map(|records| (batch, records)));
         let Some((batch, records)) = opened else {
             let rest = bytes.get(at..).unwrap_or_default();
-            let later = later_batch(bytes, number, at + SECTOR_BYTES, expected + 1) || Batch::parse(number, rest).is_some_and(|b| b.number != expected);
+            let later = later_batch(bytes, number, at + SECTOR_BYTES, expected + 1)
+                || Batch::parse(number, rest).is_some_and(|b| b.number != expected);
             if later || (!newest && rest.iter().any(|byte| *byte != 0)) {
                 return Err(damaged(at));
             }

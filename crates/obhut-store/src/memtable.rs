@@ -94,7 +94,12 @@ fn push_wave(streams: &mut Vec<Stream>, device: &str, wave: &Wave<'_>, class: Cl
 
 fn push_block(blocks: &mut Vec<Block>, samples: &mut Vec<i16>, wave: &Wave<'_>) {
     if !wave.samples.is_empty() {
-        let block = Block { start: wave.start.micros(), at: samples.len(), count: wave.samples.len(), quality: wave.quality.bits() };
+        let block = Block {
+            start: wave.start.micros(),
+            at: samples.len(),
+            count: wave.samples.len(),
+            quality: wave.quality.bits(),
+        };
         blocks.push(block);
         samples.extend(wave.samples.iter());
     }

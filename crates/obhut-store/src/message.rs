@@ -83,7 +83,11 @@ impl<'a> Message<'a> {
     }
 
     /// Hands every part over in order. `None` if the bytes are not a whole message; what was handed over by then must be thrown away.
-    pub(crate) fn parts(mut self, mut numeric: impl FnMut(&Numeric, ClassNumber), mut wave: impl FnMut(&Wave<'_>, ClassNumber)) -> Option<()> {
+    pub(crate) fn parts(
+        mut self,
+        mut numeric: impl FnMut(&Numeric, ClassNumber),
+        mut wave: impl FnMut(&Wave<'_>, ClassNumber),
+    ) -> Option<()> {
         for _ in 0..self.numerics {
             let (value, class) = take_numeric(&mut self.rest)?;
             numeric(&value, class);
@@ -127,7 +131,13 @@ mod tests {
     #[test]
     fn a_message_comes_back_and_its_bytes_are_golden() {
         let at = DeviceTime::from_micros;
-        let numeric = Numeric { code: Code::TEMP, taken_at: at(-1), steps: None, step: Decimal::new(1, -1).unwrap(), quality: Quality::SENSOR_OFF };
+        let numeric = Numeric {
+            code: Code::TEMP,
+            taken_at: at(-1),
+            steps: None,
+            step: Decimal::new(1, -1).unwrap(),
+            quality: Quality::SENSOR_OFF,
+        };
         let wave = Wave {
             code: Code::RESP,
             start: at(5),
@@ -150,15 +160,32 @@ mod tests {
         assert_eq!(
             hex,
             concat!(
-                "056d6f6e2d31", "01070000000800000000000000", "0101",
-                "484b0200", "ffffffffffffffff", "00000000", "84", "01000000", "ff", "0500",
-                "00500200", "0500000000000000", "40597307", "000000000000f03f", "feffffff", "00", "0600", "02", "01000080"
+                "056d6f6e2d31",
+                "01070000000800000000000000",
+                "0101",
+                "484b0200",
+                "ffffffffffffffff",
+                "00000000",
+                "84",
+                "01000000",
+                "ff",
+                "0500",
+                "00500200",
+                "0500000000000000",
+                "40597307",
+                "000000000000f03f",
+                "feffffff",
+                "00",
+                "0600",
+                "02",
+                "01000080"
             )
         );
         let (mut numerics, mut waves) = (Vec::new(), 0);
         let back = Message::decode(&out).unwrap();
         assert_eq!((back.device, back.sequence), ("mon-1", message.sequence));
-        back.parts(|n, class| numerics.push((*n, class)), |w, class| waves += usize::from(*w == wave && class == 6)).unwrap();
+        back.parts(|n, class| numerics.push((*n, class)), |w, class| waves += usize::from(*w == wave && class == 6))
+            .unwrap();
         assert_eq!((numerics, waves), (vec![(numeric, 5)], 1));
         for length in 0..out.len() {
             assert!(Message::decode(&out[..length]).and_then(|m| m.parts(|_, _| {}, |_, _| {})).is_none(), "{length}");

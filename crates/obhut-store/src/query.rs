@@ -1,6 +1,8 @@
 //! The `Readings` side: appending, reading and what hangs on it.
 
-use crate::api::{Admitted, AppendError, Appended, Erased, Health, Position, Readings, RetentionClass, Run, StoreError, Waiter};
+use crate::api::{
+    Admitted, AppendError, Appended, Erased, Health, Position, Readings, RetentionClass, Run, StoreError, Waiter,
+};
 use crate::chunk::{Piece, cut, join};
 use crate::embedded::{EmbeddedStore, Inner};
 use crate::memtable::Memtable;
@@ -82,10 +84,18 @@ impl Readings for EmbeddedStore {
 
 /// Pieces of both generations in memory; returns which generations these were, so that their chunks are not read as well: either may be flushed
 /// before the index is looked at.
-fn in_memory(inner: &Inner, subject: Subject, code: Code, range: TimeRange, out: &mut Vec<(Arc<str>, Piece)>) -> Vec<u64> {
+fn in_memory(
+    inner: &Inner,
+    subject: Subject,
+    code: Code,
+    range: TimeRange,
+    out: &mut Vec<(Arc<str>, Piece)>,
+) -> Vec<u64> {
     let mut take = |table: &Memtable| {
         for stream in table.streams(subject).iter().filter(|stream| stream.code == code) {
-            if stream.data.span().is_some_and(|(first, last)| range.touches(DeviceTime::from_micros(first), DeviceTime::from_micros(last))) {
+            if stream.data.span().is_some_and(|(first, last)| {
+                range.touches(DeviceTime::from_micros(first), DeviceTime::from_micros(last))
+            }) {
                 out.extend(cut(&stream.data).into_iter().map(|piece| (stream.device.clone(), piece)));
             }
         }
@@ -101,7 +111,12 @@ fn in_memory(inner: &Inner, subject: Subject, code: Code, range: TimeRange, out:
     flushing.map(|(generation, _)| generation).into_iter().chain([active]).collect()
 }
 
-fn read_chunks(inner: &Inner, entry: &SubjectEntry, chunks: &[(Chunk, Segment)], out: &mut Vec<(Arc<str>, Piece)>) -> Result<(), StoreError> {
+fn read_chunks(
+    inner: &Inner,
+    entry: &SubjectEntry,
+    chunks: &[(Chunk, Segment)],
+    out: &mut Vec<(Arc<str>, Piece)>,
+) -> Result<(), StoreError> {
     let Some((_, found)) = chunks.first() else { return Ok(()) };
     let file = inner.disk.open(&segment::path(found)).map_err(StoreError::Io)?;
     for (chunk, found) in chunks {

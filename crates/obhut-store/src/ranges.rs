@@ -44,7 +44,12 @@ impl RangeSet {
     fn add(&mut self, first: u64, last: u64) {
         let from = self.0.partition_point(|range| range.1.saturating_add(1) < first);
         let to = self.0.partition_point(|range| range.0 <= last.saturating_add(1));
-        let joined = self.0.get(from..to).unwrap_or_default().iter().fold((first, last), |all, range| (all.0.min(range.0), all.1.max(range.1)));
+        let joined = self
+            .0
+            .get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .fold((first, last), |all, range| (all.0.min(range.0), all.1.max(range.1)));
         self.0.splice(from..to.max(from), [joined]);
         let over = self.0.len().saturating_sub(RANGES_MAX);
         self.0.drain(..over);

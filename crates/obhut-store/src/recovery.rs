@@ -119,7 +119,10 @@ fn check_segments(disk: &dyn Disk, records: &Connection) -> Result<(), StoreErro
         let length = disk.open(&segment::path(found)).and_then(|file| file.length());
         match length {
             Ok(length) if length >= found.length => {}
-            _ => tracing::error!(file = segment::path(found), "a segment file is missing or too short; reading from it will fail"),
+            _ => tracing::error!(
+                file = segment::path(found),
+                "a segment file is missing or too short; reading from it will fail"
+            ),
         }
     }
     Ok(())

@@ -23,7 +23,13 @@ impl Records for EmbeddedStore {
         write(&mut self.inner.records.lock(), |tx| devices::redeem(tx, token_hash, serial, now))
     }
 
-    fn certificate_issued(&self, id: &DeviceId, certificate: &str, ends: ServerTime, now: ServerTime) -> Result<(), StoreError> {
+    fn certificate_issued(
+        &self,
+        id: &DeviceId,
+        certificate: &str,
+        ends: ServerTime,
+        now: ServerTime,
+    ) -> Result<(), StoreError> {
         write(&mut self.inner.records.lock(), |tx| devices::certificate_issued(tx, id, certificate, ends, now))
     }
 
@@ -45,14 +51,18 @@ impl Records for EmbeddedStore {
 
     fn bind_patient(&self, identity: &Identity, bed: &BedId, from: DeviceTime) -> Result<Subject, StoreError> {
         if identity.record_number.trim().is_empty() || identity.birth_date.trim().is_empty() {
-            return Err(StoreError::Conflict("both the record number and the birth date are needed to bind a patient".into()));
+            return Err(StoreError::Conflict(
+                "both the record number and the birth date are needed to bind a patient".into(),
+            ));
         }
         let inner = &*self.inner;
         // One patient at a time, so that two nurses binding the same new patient do not make two pseudonyms.
         let _one = inner.binding.lock();
         let known = inner.identities.find(&identity.record_number)?;
         if known.as_ref().is_some_and(|(_, kept)| kept.birth_date.trim() != identity.birth_date.trim()) {
-            return Err(StoreError::Conflict("the record number is known with another birth date; compare both with the wristband".into()));
+            return Err(StoreError::Conflict(
+                "the record number is known with another birth date; compare both with the wristband".into(),
+            ));
         }
         // Looked at before a key is made, so that a refused binding leaves nothing behind.
         let subject = known.as_ref().map(|(subject, _)| *subject);

@@ -42,7 +42,10 @@ impl EmbeddedStore {
         let mut gone = 0;
         for found in segments.iter().filter(|found| !found.expiring) {
             let Some(seconds) = periods.get(&found.class) else {
-                tracing::warn!(class = found.class, "a retention class is not in the charter; its readings are kept until it is");
+                tracing::warn!(
+                    class = found.class,
+                    "a retention class is not in the charter; its readings are kept until it is"
+                );
                 continue;
             };
             let end = i128::from(found.hour + 1) * i128::from(SEGMENT_MICROS);
@@ -63,9 +66,10 @@ impl EmbeddedStore {
     pub(crate) fn erase_subject(&self, subject: Subject) -> Result<Erased, StoreError> {
         let inner = &*self.inner;
         let entry = inner.keys.destroy(subject)?.ok_or(StoreError::Unknown("the subject"))?;
-        let _alone = inner.maintenance.write();
-        // What was queued before the key went is on its way to the journal; after this it is there and can be overwritten.
+        // What was queued before the key went is on its way to the journal; after this it is there and can be overwritten. Not under the lock below:
+        // the commit thread may be waiting for a flush, and the flush for that lock.
         inner.ingest.drain();
+        let _alone = inner.maintenance.write();
         forget_in_memory(inner, subject)?;
         let journals = wipe_journals(inner, &entry)?;
         let chunks = wipe_chunks(inner, entry.number)?;

@@ -36,9 +36,17 @@ pub(crate) fn path(segment: &Segment) -> String {
     format!("{}/{}", directory(segment.class), file_name(segment))
 }
 
-fn context(entry: &SubjectEntry, kind: u8, class: ClassNumber, code: Code, first: i64, last: i64) -> Option<SealContext> {
+fn context(
+    entry: &SubjectEntry,
+    kind: u8,
+    class: ClassNumber,
+    code: Code,
+    first: i64,
+    last: i64,
+) -> Option<SealContext> {
     let time = DeviceTime::from_micros;
-    let chunk = ChunkContext { subject: entry.subject, key: entry.number, code, class, first: time(first), last: time(last) };
+    let chunk =
+        ChunkContext { subject: entry.subject, key: entry.number, code, class, first: time(first), last: time(last) };
     match kind {
         NUMERICS => Some(SealContext::numerics(FORMAT, &chunk)),
         WAVEFORM => Some(SealContext::waveform(FORMAT, &chunk)),
@@ -79,7 +87,12 @@ pub(crate) fn put_chunk(
 }
 
 /// Opens a chunk read from a segment of `class`; `None` if it is not what the index says, or damaged.
-pub(crate) fn open_chunk(mut bytes: Vec<u8>, entry: &SubjectEntry, class: ClassNumber, chunk: &Chunk) -> Option<(Arc<str>, Piece)> {
+pub(crate) fn open_chunk(
+    mut bytes: Vec<u8>,
+    entry: &SubjectEntry,
+    class: ClassNumber,
+    chunk: &Chunk,
+) -> Option<(Arc<str>, Piece)> {
     let (header, sealed) = bytes.split_at_mut_checked(CHUNK_HEADER_BYTES)?;
     let mut reader = Reader(header);
     let magic: [u8; 4] = reader.array()?;

@@ -73,8 +73,20 @@ impl SealContext {
         Self::encode(kind, format, c.class, c.key, c.code.number(), c.subject, c.first.micros(), c.last.micros())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the one place that lays the fields out; everyone else uses a named constructor")]
-    fn encode(kind: u8, format: Format, class: u16, key: u32, code: u32, subject: Subject, first: i64, last: i64) -> Self {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one place that lays the fields out; everyone else uses a named constructor"
+    )]
+    fn encode(
+        kind: u8,
+        format: Format,
+        class: u16,
+        key: u32,
+        code: u32,
+        subject: Subject,
+        first: i64,
+        last: i64,
+    ) -> Self {
         let mut out = [0; CONTEXT_BYTES];
         let fields: [&[u8]; 9] = [
             b"Obht",

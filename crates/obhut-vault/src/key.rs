@@ -116,7 +116,12 @@ impl SubjectKey {
     ///
     /// # Errors
     /// [`SealError`] only above the cipher's length limit.
-    pub fn seal_in_place(&self, nonce: NonceBytes, context: &SealContext, bytes: &mut [u8]) -> Result<[u8; TAG_BYTES], SealError> {
+    pub fn seal_in_place(
+        &self,
+        nonce: NonceBytes,
+        context: &SealContext,
+        bytes: &mut [u8],
+    ) -> Result<[u8; TAG_BYTES], SealError> {
         self.0.seal(nonce, context.as_ref(), bytes)
     }
 
@@ -124,7 +129,13 @@ impl SubjectKey {
     ///
     /// # Errors
     /// [`SealError`] if `from` is behind the end; `buffer` must then be thrown away.
-    pub fn seal_tail(&self, nonce: NonceBytes, context: &SealContext, buffer: &mut Vec<u8>, from: usize) -> Result<(), SealError> {
+    pub fn seal_tail(
+        &self,
+        nonce: NonceBytes,
+        context: &SealContext,
+        buffer: &mut Vec<u8>,
+        from: usize,
+    ) -> Result<(), SealError> {
         let tag = self.seal_in_place(nonce, context, buffer.get_mut(from..).ok_or(SealError)?)?;
         buffer.extend_from_slice(&tag);
         Ok(())
@@ -134,7 +145,12 @@ impl SubjectKey {
     ///
     /// # Errors
     /// [`SealError`]; `bytes` then hold nothing of use.
-    pub fn open_in_place<'b>(&self, nonce: NonceBytes, context: &SealContext, bytes: &'b mut [u8]) -> Result<&'b mut [u8], SealError> {
+    pub fn open_in_place<'b>(
+        &self,
+        nonce: NonceBytes,
+        context: &SealContext,
+        bytes: &'b mut [u8],
+    ) -> Result<&'b mut [u8], SealError> {
         self.0.open(nonce, context.as_ref(), bytes)
     }
 }
@@ -361,7 +377,8 @@ mod tests {
     #[test]
     fn nothing_secret_is_printed() {
         let bytes = key_bytes([0xab; 32]);
-        for text in [format!("{bytes:?}"), format!("{:?}", key(0xab)), format!("{:?}", StoreKey::new(&bytes).unwrap())] {
+        for text in [format!("{bytes:?}"), format!("{:?}", key(0xab)), format!("{:?}", StoreKey::new(&bytes).unwrap())]
+        {
             assert!(text.ends_with("(<redacted>)"), "{text}");
         }
     }

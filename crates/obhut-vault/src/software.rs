@@ -62,7 +62,8 @@ impl KeyProvider for SoftwareProvider {
     fn wrap(&self, context: &[u8], secret: &[u8]) -> Result<Vec<u8>, ProviderError> {
         let nonce = self.nonce(context, secret);
         let mut body = secret.to_vec();
-        let sealed = self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut body);
+        let sealed =
+            self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut body);
         if sealed.is_err() {
             body.zeroize();
             return Err(ProviderError::Unavailable("the cipher library refused to wrap".into()));
@@ -74,7 +75,8 @@ impl KeyProvider for SoftwareProvider {
         let (nonce, body) = wrapped.split_first_chunk::<NONCE_BYTES>().ok_or(ProviderError::Refused)?;
         let mut body = Zeroizing::new(body.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let length = self.key.open_in_place(nonce, Aad::from(context), &mut body).map_err(|_| ProviderError::Refused)?.len();
+        let length =
+            self.key.open_in_place(nonce, Aad::from(context), &mut body).map_err(|_| ProviderError::Refused)?.len();
         body.truncate(length);
         Ok(body)
     }

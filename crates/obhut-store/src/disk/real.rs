@@ -24,7 +24,13 @@ struct RealFile(File);
 
 impl Disk for RealDisk {
     fn create(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(self.root.join(path))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.root.join(path))?;
         Ok(Box::new(RealFile(file)))
     }
 

@@ -88,7 +88,9 @@ impl State {
         self.operations += 1;
         match self.fault {
             Some(Fault::PowerCut { at }) if number >= at => Err(io::Error::other("the power is off")),
-            Some(Fault::Full { at, operations }) if number >= at && number < at + operations => Err(io::ErrorKind::StorageFull.into()),
+            Some(Fault::Full { at, operations }) if number >= at && number < at + operations => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
             Some(Fault::Error { at }) if number == at => Err(io::Error::other("the device failed")),
             _ => Ok(()),
         }
@@ -118,7 +120,8 @@ impl SimDisk {
     /// An empty disk with a fault to come.
     #[must_use]
     pub fn new(seed: u64, fault: Option<Fault>) -> Self {
-        let state = State { random: seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15), fault, ..State::default() };
+        let state =
+            State { random: seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15), fault, ..State::default() };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -151,7 +154,11 @@ impl SimDisk {
     #[must_use]
     pub fn contents(&self) -> Vec<(String, Vec<u8>)> {
         let state = self.state.lock();
-        state.names.iter().filter_map(|(name, node)| Some((name.clone(), state.nodes.get(*node)?.now.clone()))).collect()
+        state
+            .names
+            .iter()
+            .filter_map(|(name, node)| Some((name.clone(), state.nodes.get(*node)?.now.clone())))
+            .collect()
     }
 
     /// What is found when the power is back.
@@ -287,7 +294,8 @@ impl DiskFile for SimFile {
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
         let mut state = self.state.lock();
-        let bytes = state.node(self.node)?.now.get(from..from.saturating_add(out.len())).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let bytes =
+            state.node(self.node)?.now.get(from..from.saturating_add(out.len())).ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(bytes);
         Ok(())
     }

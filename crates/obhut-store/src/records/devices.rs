@@ -34,7 +34,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Option<DeviceRecord>> {
 }
 
 pub(crate) fn all(connection: &Connection) -> Result<Vec<DeviceRecord>, StoreError> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM devices ORDER BY id")).map_err(database)?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM devices ORDER BY id")).map_err(database)?;
     let rows = statement.query_map([], from_row).map_err(database)?;
     rows.map(|row| row.map_err(database)?.ok_or_else(damaged)).collect()
 }
@@ -44,11 +45,22 @@ pub(crate) fn get(connection: &Connection, id: &DeviceId) -> Result<Option<Devic
     one(row)?.map(|device| device.ok_or_else(damaged)).transpose()
 }
 
-pub(crate) fn invite(tx: &Transaction<'_>, device: &DeviceRecord, token_hash: [u8; 32], expires: ServerTime) -> Result<(), StoreError> {
+pub(crate) fn invite(
+    tx: &Transaction<'_>,
+    device: &DeviceRecord,
+    token_hash: [u8; 32],
+    expires: ServerTime,
+) -> Result<(), StoreError> {
     let id = device.id.as_str();
     match get(tx, &device.id)?.map(|known| known.state) {
-        Some(DeviceState::Enrolled) => return Err(StoreError::Conflict(format!("device `{id}` is enrolled already; revoke it and invite under a new name"))),
-        Some(DeviceState::Revoked) => return Err(StoreError::Conflict(format!("device `{id}` was revoked; invite it under a new name"))),
+        Some(DeviceState::Enrolled) => {
+            return Err(StoreError::Conflict(format!(
+                "device `{id}` is enrolled already; revoke it and invite under a new name"
+            )));
+        }
+        Some(DeviceState::Revoked) => {
+            return Err(StoreError::Conflict(format!("device `{id}` was revoked; invite it under a new name")));
+        }
         Some(DeviceState::Invited) | None => {}
     }
     let taken: Option<String> = one(tx.query_row(
@@ -57,7 +69,10 @@ pub(crate) fn invite(tx: &Transaction<'_>, device: &DeviceRecord, token_hash: [u
         |row| row.get(0),
     ))?;
     if let Some(other) = taken {
-        return Err(StoreError::Conflict(format!("serial number `{}` belongs to device `{other}`; revoke that first", device.serial)));
+        return Err(StoreError::Conflict(format!(
+            "serial number `{}` belongs to device `{other}`; revoke that first",
+            device.serial
+        )));
     }
     tx.execute(
         "INSERT INTO devices (id, model, serial, state, invited_at) VALUES (?1, ?2, ?3, 0, ?4)
@@ -66,11 +81,20 @@ pub(crate) fn invite(tx: &Transaction<'_>, device: &DeviceRecord, token_hash: [u
     )
     .map_err(database)?;
     tx.execute("DELETE FROM tokens WHERE device = ?1", [id]).map_err(database)?;
-    tx.execute("INSERT INTO tokens (hash, device, expires) VALUES (?1, ?2, ?3)", (token_hash.as_slice(), id, expires.micros())).map_err(database)?;
+    tx.execute(
+        "INSERT INTO tokens (hash, device, expires) VALUES (?1, ?2, ?3)",
+        (token_hash.as_slice(), id, expires.micros()),
+    )
+    .map_err(database)?;
     Ok(())
 }
 
-pub(crate) fn redeem(tx: &Transaction<'_>, token_hash: [u8; 32], serial: &str, now: ServerTime) -> Result<Option<DeviceRecord>, StoreError> {
+pub(crate) fn redeem(
+    tx: &Transaction<'_>,
+    token_hash: [u8; 32],
+    serial: &str,
+    now: ServerTime,
+) -> Result<Option<DeviceRecord>, StoreError> {
     // One statement decides and uses up, so that two attempts at once cannot both win.
     let device: Option<String> = one(tx.query_row(
         "DELETE FROM tokens WHERE hash = ?1 AND expires > ?2
@@ -82,7 +106,13 @@ pub(crate) fn redeem(tx: &Transaction<'_>, token_hash: [u8; 32], serial: &str, n
     get(tx, &DeviceId::new(&device).map_err(|_| damaged())?)
 }
 
-pub(crate) fn certificate_issued(tx: &Transaction<'_>, id: &DeviceId, certificate: &str, ends: ServerTime, now: ServerTime) -> Result<(), StoreError> {
+pub(crate) fn certificate_issued(
+    tx: &Transaction<'_>,
+    id: &DeviceId,
+    certificate: &str,
+    ends: ServerTime,
+    now: ServerTime,
+) -> Result<(), StoreError> {
     let device = get(tx, id)?.ok_or(StoreError::Unknown("the device"))?;
     if device.state == DeviceState::Revoked {
         return Err(StoreError::Conflict(format!("device `{id}` was revoked; it gets no certificate")));
@@ -92,8 +122,11 @@ pub(crate) fn certificate_issued(tx: &Transaction<'_>, id: &DeviceId, certificat
         (id.as_str(), now.micros(), certificate, ends.micros()),
     )
     .map_err(database)?;
-    tx.execute("INSERT OR REPLACE INTO certificates (serial, device, ends) VALUES (?1, ?2, ?3)", (certificate, id.as_str(), ends.micros()))
-        .map_err(database)?;
+    tx.execute(
+        "INSERT OR REPLACE INTO certificates (serial, device, ends) VALUES (?1, ?2, ?3)",
+        (certificate, id.as_str(), ends.micros()),
+    )
+    .map_err(database)?;
     tx.execute("DELETE FROM certificates WHERE ends < ?1", [now.micros()]).map_err(database)?;
     Ok(())
 }

@@ -25,7 +25,8 @@ impl IdentityVault {
     pub(crate) fn open(path: &Path, provider: &dyn KeyProvider, random: &dyn Random) -> Result<Self, StoreError> {
         let mut connection = records::open(path, 1, SCHEMA)?;
         let key = records::write(&mut connection, |tx| {
-            let found: Option<Vec<u8>> = records::one(tx.query_row("SELECT wrapped FROM vault_key", [], |row| row.get(0)))?;
+            let found: Option<Vec<u8>> =
+                records::one(tx.query_row("SELECT wrapped FROM vault_key", [], |row| row.get(0)))?;
             if let Some(wrapped) = found {
                 return KeyBytes::unwrap(provider, IdentityKey::CONTEXT, &wrapped).map_err(|_| StoreError::Key);
             }
@@ -41,9 +42,11 @@ impl IdentityVault {
     pub(crate) fn find(&self, record_number: &str) -> Result<Option<(Subject, Identity)>, StoreError> {
         let blind = self.key.blind(record_number.trim());
         let connection = self.connection.lock();
-        let row = connection.query_row("SELECT subject, sealed FROM identities WHERE blind = ?1", [blind.as_slice()], |row| {
-            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?))
-        });
+        let row = connection.query_row(
+            "SELECT subject, sealed FROM identities WHERE blind = ?1",
+            [blind.as_slice()],
+            |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?)),
+        );
         let Some((subject, sealed)) = records::one(row)? else { return Ok(None) };
         let subject = Subject::from_random(subject);
         let plain = self.key.open(subject, &sealed).map_err(|_| StoreError::Key)?;
@@ -66,7 +69,8 @@ impl IdentityVault {
     pub(crate) fn erase(&self, subject: Subject) -> Result<(), StoreError> {
         let mut connection = self.connection.lock();
         records::write(&mut connection, |tx| {
-            tx.execute("DELETE FROM identities WHERE subject = ?1", [subject.as_bytes().as_slice()]).map_err(StoreError::Database)
+            tx.execute("DELETE FROM identities WHERE subject = ?1", [subject.as_bytes().as_slice()])
+                .map_err(StoreError::Database)
         })?;
         records::truncate_log(&connection)
     }

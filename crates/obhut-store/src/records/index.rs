@@ -40,7 +40,8 @@ pub(crate) const FIRST_JOURNAL: &str = "first_journal";
 pub(crate) const NEEDED_JOURNAL: &str = "needed_journal";
 
 pub(crate) fn meta(connection: &Connection, name: &str) -> Result<u64, StoreError> {
-    let value: Option<i64> = one(connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)))?;
+    let value: Option<i64> =
+        one(connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)))?;
     u64::try_from(value.unwrap_or(0)).map_err(|_| damaged())
 }
 
@@ -76,21 +77,24 @@ fn segment(row: &Row<'_>) -> rusqlite::Result<Segment> {
 }
 
 pub(crate) fn segments(connection: &Connection) -> Result<Vec<Segment>, StoreError> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {SEGMENT_COLUMNS} FROM segments ORDER BY id")).map_err(database)?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {SEGMENT_COLUMNS} FROM segments ORDER BY id")).map_err(database)?;
     let rows = statement.query_map([], segment).map_err(database)?;
     rows.collect::<Result<_, _>>().map_err(database)
 }
 
 /// The newest part for a class and hour, or a new one if there is none or it is longer than `length_max`. `true`: it is new.
 pub(crate) fn segment_for(tx: &Transaction<'_>, class: u16, hour: i64, length_max: u64) -> Result<Segment, StoreError> {
-    let sql = format!("SELECT {SEGMENT_COLUMNS} FROM segments WHERE class = ?1 AND hour = ?2 ORDER BY part DESC LIMIT 1");
+    let sql =
+        format!("SELECT {SEGMENT_COLUMNS} FROM segments WHERE class = ?1 AND hour = ?2 ORDER BY part DESC LIMIT 1");
     let newest = one(tx.query_row(&sql, (class, hour), segment))?;
     let part = match newest {
         Some(found) if found.length <= length_max && !found.expiring => return Ok(found),
         Some(found) => found.part + 1,
         None => 0,
     };
-    tx.execute("INSERT INTO segments (class, hour, part, length) VALUES (?1, ?2, ?3, 0)", (class, hour, part)).map_err(database)?;
+    tx.execute("INSERT INTO segments (class, hour, part, length) VALUES (?1, ?2, ?3, 0)", (class, hour, part))
+        .map_err(database)?;
     Ok(Segment { id: tx.last_insert_rowid(), class, hour, part, length: 0, expiring: false })
 }
 
@@ -148,7 +152,13 @@ fn chunk(row: &Row<'_>) -> rusqlite::Result<(Chunk, Segment)> {
 const CHUNK_COLUMNS: &str = "key, code, first, last, offset, chunks.length";
 
 /// Chunks of one stream that touch `range`, except those of the generations in `held`, which the caller reads from memory.
-pub(crate) fn chunks(connection: &Connection, key: u32, code: Code, range: TimeRange, held: &[u64]) -> Result<Vec<(Chunk, Segment)>, StoreError> {
+pub(crate) fn chunks(
+    connection: &Connection,
+    key: u32,
+    code: Code,
+    range: TimeRange,
+    held: &[u64],
+) -> Result<Vec<(Chunk, Segment)>, StoreError> {
     // No chunk is longer than a segment's hour, so older ones need not be looked at.
     let earliest = range.from.micros().saturating_sub(crate::limits::SEGMENT_MICROS);
     let sql = format!(
@@ -170,7 +180,9 @@ pub(crate) fn chunks(connection: &Connection, key: u32, code: Code, range: TimeR
 
 /// All chunks of a key, for erasing.
 pub(crate) fn chunks_of_key(connection: &Connection, key: u32) -> Result<Vec<(Chunk, Segment)>, StoreError> {
-    let sql = format!("SELECT {SEGMENT_COLUMNS}, {CHUNK_COLUMNS} FROM chunks JOIN segments ON segments.id = segment WHERE key = ?1 ORDER BY segment, offset");
+    let sql = format!(
+        "SELECT {SEGMENT_COLUMNS}, {CHUNK_COLUMNS} FROM chunks JOIN segments ON segments.id = segment WHERE key = ?1 ORDER BY segment, offset"
+    );
     let mut statement = connection.prepare(&sql).map_err(database)?;
     let rows = statement.query_map([key], chunk).map_err(database)?;
     rows.collect::<Result<_, _>>().map_err(database)
@@ -186,7 +198,8 @@ pub(crate) fn keys_with_chunks(connection: &Connection) -> Result<Vec<u32>, Stor
 pub(crate) fn codes(connection: &Connection, key: u32) -> Result<Vec<(Code, i64, i64)>, StoreError> {
     let sql = "SELECT code, min(first), max(last) FROM chunks WHERE key = ?1 GROUP BY code";
     let mut statement = connection.prepare_cached(sql).map_err(database)?;
-    let rows = statement.query_map([key], |row| Ok((Code::new(row.get(0)?), row.get(1)?, row.get(2)?))).map_err(database)?;
+    let rows =
+        statement.query_map([key], |row| Ok((Code::new(row.get(0)?), row.get(1)?, row.get(2)?))).map_err(database)?;
     rows.collect::<Result<_, _>>().map_err(database)
 }
 
@@ -205,7 +218,8 @@ pub(crate) fn forget(tx: &Transaction<'_>, subject: Option<Subject>, key: Option
 
 /// Subjects that are named anywhere in this database.
 pub(crate) fn subjects(connection: &Connection) -> Result<Vec<Subject>, StoreError> {
-    let mut statement = connection.prepare("SELECT subject FROM subject_stays UNION SELECT subject FROM seen").map_err(database)?;
+    let mut statement =
+        connection.prepare("SELECT subject FROM subject_stays UNION SELECT subject FROM seen").map_err(database)?;
     let rows = statement.query_map([], |row| row.get(0).map(Subject::from_random)).map_err(database)?;
     rows.collect::<Result<_, _>>().map_err(database)
 }
@@ -213,7 +227,9 @@ pub(crate) fn subjects(connection: &Connection) -> Result<Vec<Subject>, StoreErr
 /// The number of a retention class by its identifier, made if new.
 pub(crate) fn class(tx: &Transaction<'_>, identifier: &str) -> Result<u16, StoreError> {
     tx.execute("INSERT OR IGNORE INTO classes (identifier) VALUES (?1)", [identifier]).map_err(database)?;
-    let number: i64 = tx.query_row("SELECT number FROM classes WHERE identifier = ?1", [identifier], |row| row.get(0)).map_err(database)?;
+    let number: i64 = tx
+        .query_row("SELECT number FROM classes WHERE identifier = ?1", [identifier], |row| row.get(0))
+        .map_err(database)?;
     u16::try_from(number).map_err(|_| StoreError::Conflict("there have been more than 65,535 retention classes".into()))
 }
 
@@ -222,14 +238,18 @@ pub(crate) fn merge_seen(tx: &Transaction<'_>, seen: &Seen, generation: u64) -> 
     let used = i64::try_from(generation).map_err(|_| damaged())?;
     for (device, run) in seen.iter() {
         let name = (device, run.run, run.subject.as_bytes().as_slice());
-        let stored = tx.query_row("SELECT ranges FROM seen WHERE device = ?1 AND run = ?2 AND subject = ?3", name, |row| row.get::<_, Vec<u8>>(0));
+        let stored =
+            tx.query_row("SELECT ranges FROM seen WHERE device = ?1 AND run = ?2 AND subject = ?3", name, |row| {
+                row.get::<_, Vec<u8>>(0)
+            });
         let mut ranges = match one(stored)? {
             Some(bytes) => RangeSet::decode(&bytes).ok_or_else(damaged)?,
             None => RangeSet::default(),
         };
         ranges.merge(&run.ranges);
         let row = (device, run.run, run.subject.as_bytes().as_slice(), used, ranges.encode());
-        tx.execute("INSERT OR REPLACE INTO seen (device, run, subject, used, ranges) VALUES (?1, ?2, ?3, ?4, ?5)", row).map_err(database)?;
+        tx.execute("INSERT OR REPLACE INTO seen (device, run, subject, used, ranges) VALUES (?1, ?2, ?3, ?4, ?5)", row)
+            .map_err(database)?;
         tx.execute(
             "DELETE FROM seen WHERE device = ?1 AND (run, subject) IN
              (SELECT run, subject FROM seen WHERE device = ?1 ORDER BY used DESC LIMIT -1 OFFSET ?2)",
@@ -241,7 +261,8 @@ pub(crate) fn merge_seen(tx: &Transaction<'_>, seen: &Seen, generation: u64) -> 
 }
 
 pub(crate) fn load_seen(connection: &Connection) -> Result<Seen, StoreError> {
-    let mut statement = connection.prepare("SELECT device, subject, run, ranges FROM seen ORDER BY used").map_err(database)?;
+    let mut statement =
+        connection.prepare("SELECT device, subject, run, ranges FROM seen ORDER BY used").map_err(database)?;
     let mut rows = statement.query([]).map_err(database)?;
     let mut out = Seen::default();
     while let Some(row) = rows.next().map_err(database)? {

@@ -48,7 +48,8 @@ impl KeyStore {
     pub(crate) fn open(path: &Path, provider: &dyn KeyProvider, random: &dyn Random) -> Result<Self, StoreError> {
         let mut connection = records::open(path, 1, SCHEMA)?;
         let store_key = records::write(&mut connection, |tx| {
-            let found: Option<Vec<u8>> = records::one(tx.query_row("SELECT wrapped FROM store_key", [], |row| row.get(0)))?;
+            let found: Option<Vec<u8>> =
+                records::one(tx.query_row("SELECT wrapped FROM store_key", [], |row| row.get(0)))?;
             if let Some(wrapped) = found {
                 return KeyBytes::unwrap(provider, StoreKey::CONTEXT, &wrapped).map_err(|_| StoreError::Key);
             }
@@ -85,7 +86,8 @@ impl KeyStore {
         let mut connection = self.connection.lock();
         let number = records::write(&mut connection, |tx| {
             let row = (subject.as_bytes().as_slice(), wrapped);
-            tx.execute("INSERT INTO subject_keys (subject, wrapped) VALUES (?1, ?2)", row).map_err(StoreError::Database)?;
+            tx.execute("INSERT INTO subject_keys (subject, wrapped) VALUES (?1, ?2)", row)
+                .map_err(StoreError::Database)?;
             u32::try_from(tx.last_insert_rowid()).map_err(|_| StoreError::Key)
         })?;
         let entry = entry(subject, number, &key)?;
@@ -114,7 +116,8 @@ impl KeyStore {
 }
 
 fn load(connection: &Connection, store_key: &StoreKey) -> Result<Map, StoreError> {
-    let mut statement = connection.prepare("SELECT number, subject, wrapped FROM subject_keys").map_err(StoreError::Database)?;
+    let mut statement =
+        connection.prepare("SELECT number, subject, wrapped FROM subject_keys").map_err(StoreError::Database)?;
     let mut rows = statement.query([]).map_err(StoreError::Database)?;
     let mut map = Map::default();
     while let Some(row) = rows.next().map_err(StoreError::Database)? {

@@ -24,7 +24,9 @@ pub(crate) fn open(path: &Path, version: i64, schema: &str) -> Result<Connection
     write(&mut connection, |tx| {
         let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(StoreError::Database)?;
         if found > version {
-            let text = format!("the record database is of version {found}, this program knows up to {version}; use the newer program");
+            let text = format!(
+                "the record database is of version {found}, this program knows up to {version}; use the newer program"
+            );
             return Err(StoreError::Conflict(text));
         }
         if found < version {
@@ -44,7 +46,10 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Runs `with` in one transaction; commits only if it succeeds.
-pub(crate) fn write<T>(connection: &mut Connection, with: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(crate) fn write<T>(
+    connection: &mut Connection,
+    with: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::Database)?;
     let out = with(&tx)?;
     tx.commit().map_err(StoreError::Database)?;
@@ -53,8 +58,13 @@ pub(crate) fn write<T>(connection: &mut Connection, with: impl FnOnce(&Transacti
 
 /// Moves everything from the write-ahead log into the database and empties it, so that what was deleted is in neither.
 pub(crate) fn truncate_log(connection: &Connection) -> Result<(), StoreError> {
-    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(StoreError::Database)?;
-    if busy == 0 { Ok(()) } else { Err(StoreError::Conflict("the record database is in use by another program; stop it and try again".into())) }
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(StoreError::Database)?;
+    if busy == 0 {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict("the record database is in use by another program; stop it and try again".into()))
+    }
 }
 
 pub(crate) fn is_full(error: &StoreError) -> bool {

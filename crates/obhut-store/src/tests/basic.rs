@@ -15,7 +15,8 @@ fn same_from_memory_and_disk(after: impl Fn(&Path, EmbeddedStore) -> EmbeddedSto
     for (number, part) in (0..).zip(all.chunks(125)) {
         let start = 3_599_000_000 + i64::try_from(number).unwrap() * 500_000;
         let samples = bytes(part);
-        let numerics = [numeric(Code::ECG_HEART_RATE, start, Some(600 + number as i32)), numeric(Code::TEMP, start, None)];
+        let numerics =
+            [numeric(Code::ECG_HEART_RATE, start, Some(600 + number as i32)), numeric(Code::TEMP, start, None)];
         let waves = [wave(Code::ECG_LEAD_II, start, &samples)];
         assert!(matches!(put(&store, &message(&monitor, subject, number + 1, &numerics, &waves)), Appended::At(_)));
     }
@@ -124,7 +125,11 @@ fn many_callers_at_once() {
                 let mut last = Position(0);
                 for number in 1..=2000u64 {
                     let numerics = [numeric(Code::ECG_HEART_RATE, number as i64 * 1000, Some(number as i32))];
-                    let Ok(Appended::At(position)) = store.append(&message(&monitor, *subject, number, &numerics, &[]), &waiter) else { panic!() };
+                    let Ok(Appended::At(position)) =
+                        store.append(&message(&monitor, *subject, number, &numerics, &[]), &waiter)
+                    else {
+                        panic!()
+                    };
                     assert!(position > last);
                     last = position;
                 }
@@ -148,7 +153,9 @@ fn more_than_the_disk_can_follow_is_refused() {
     let queue = crate::ingest::Ingest::new(crate::ranges::Seen::default());
     let raw = vec![0; 1 << 20];
     let waves = [wave(Code::RESP, 0, &raw)];
-    let append = |number| queue.append(&message(&monitor, subject, number, &[], &waves), &entry, &store.inner.nonces, |_| 0, &waiter);
+    let append = |number| {
+        queue.append(&message(&monitor, subject, number, &[], &waves), &entry, &store.inner.nonces, |_| 0, &waiter)
+    };
     let taken = (1..100).take_while(|number| append(*number).is_ok()).count();
     assert_eq!(taken, 31);
     assert_eq!(append(32), Err(AppendError::Behind));

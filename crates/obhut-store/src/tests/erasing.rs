@@ -14,10 +14,12 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 /// Files that hold any of the markers, in any place.
 fn hits<M: AsRef<[u8]>>(dir: &Path, markers: &[M]) -> Vec<PathBuf> {
-    let starts: std::collections::HashMap<[u8; 8], &[u8]> = markers.iter().map(|m| (m.as_ref()[..8].try_into().unwrap(), m.as_ref())).collect();
+    let starts: std::collections::HashMap<[u8; 8], &[u8]> =
+        markers.iter().map(|m| (m.as_ref()[..8].try_into().unwrap(), m.as_ref())).collect();
     let holds = |path: &PathBuf| {
         let bytes = std::fs::read(path).unwrap();
-        let found = |at: usize| starts.get::<[u8]>(&bytes[at..at + 8]).is_some_and(|marker| bytes[at..].starts_with(marker));
+        let found =
+            |at: usize| starts.get::<[u8]>(&bytes[at..at + 8]).is_some_and(|marker| bytes[at..].starts_with(marker));
         (0..bytes.len().saturating_sub(7)).any(found)
     };
     files(dir).into_iter().filter(holds).collect()
@@ -33,7 +35,12 @@ fn sealed_pieces(dir: &Path) -> Vec<Vec<u8>> {
     let mut out = Vec::new();
     for path in files(dir).iter().filter(|path| path.extension().is_some_and(|e| e == "segment" || e == "journal")) {
         let bytes = std::fs::read(path).unwrap();
-        out.extend((1024..bytes.len().saturating_sub(32)).step_by(211).map(|at| bytes[at..at + 24].to_vec()).filter(|piece| piece.iter().filter(|b| **b == 0).count() < 4));
+        out.extend(
+            (1024..bytes.len().saturating_sub(32))
+                .step_by(211)
+                .map(|at| bytes[at..at + 24].to_vec())
+                .filter(|piece| piece.iter().filter(|b| **b == 0).count() < 4),
+        );
     }
     out
 }
@@ -46,7 +53,16 @@ fn no_marker_is_readable_and_after_erasing_no_sealed_byte_is_left() {
     let (subject, monitor) = (bind(&store, 1), device("mon-1"));
     let raw = bytes(&pattern());
     for number in 1..=5 {
-        put(&store, &message(&monitor, subject, number, &[numeric(Code::TEMP, 5, Some(0x1234_5678))], &[wave(Code::RESP, number as i64 * 1_600_000, &raw)]));
+        put(
+            &store,
+            &message(
+                &monitor,
+                subject,
+                number,
+                &[numeric(Code::TEMP, 5, Some(0x1234_5678))],
+                &[wave(Code::RESP, number as i64 * 1_600_000, &raw)],
+            ),
+        );
     }
     store.close().unwrap();
     drop(store);
@@ -57,7 +73,14 @@ fn no_marker_is_readable_and_after_erasing_no_sealed_byte_is_left() {
     let identity = patient(1);
     // The number as it would lie in the journal: steps, flags, step size.
     let number = [0x78, 0x56, 0x34, 0x12, 0, 1, 0, 0, 0];
-    let markers = [identity.name.as_bytes(), b"Musterfrau", identity.record_number.as_bytes(), identity.birth_date.as_bytes(), &raw[..48], &number];
+    let markers = [
+        identity.name.as_bytes(),
+        b"Musterfrau",
+        identity.record_number.as_bytes(),
+        identity.birth_date.as_bytes(),
+        &raw[..48],
+        &number,
+    ];
     assert_eq!(hits(dir.path(), &markers), Vec::<PathBuf>::new());
     let sealed = sealed_pieces(dir.path());
     assert!(sealed.len() > 20, "{}", sealed.len());
@@ -112,7 +135,10 @@ fn what_was_queued_before_is_gone_too() {
             loop {
                 number += 1;
                 store.append(&message(&monitor, other, number, &[], &[]), &waiter).unwrap();
-                if store.append(&message(&monitor, subject, number, &[], &[wave(Code::RESP, number as i64, &raw)]), &waiter).is_err() {
+                if store
+                    .append(&message(&monitor, subject, number, &[], &[wave(Code::RESP, number as i64, &raw)]), &waiter)
+                    .is_err()
+                {
                     return number;
                 }
             }

@@ -28,7 +28,12 @@ fn provider() -> Arc<SoftwareProvider> {
 
 /// Rotates only by hand or by closing, unless a test says otherwise.
 fn options() -> Options {
-    Options { rotate_after: Duration::from_secs(3600), journal_step_bytes: 8192, retry_interval: Duration::from_millis(2), ..Options::default() }
+    Options {
+        rotate_after: Duration::from_secs(3600),
+        journal_step_bytes: 8192,
+        retry_interval: Duration::from_millis(2),
+        ..Options::default()
+    }
 }
 
 fn open(dir: &Path) -> EmbeddedStore {
@@ -45,7 +50,11 @@ fn on(disk: &Arc<dyn Disk>) -> Options {
 
 fn tempdir() -> tempfile::TempDir {
     // Syncing is what the simulated disk is for; here memory is fast and right.
-    if Path::new("/dev/shm").is_dir() { tempfile::tempdir_in("/dev/shm").unwrap() } else { tempfile::tempdir().unwrap() }
+    if Path::new("/dev/shm").is_dir() {
+        tempfile::tempdir_in("/dev/shm").unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
 }
 
 fn at(micros: i64) -> DeviceTime {
@@ -57,7 +66,11 @@ fn device(name: &str) -> DeviceId {
 }
 
 fn patient(n: u32) -> Identity {
-    Identity { name: format!("Erika Musterfrau-{n}"), birth_date: "1964-08-12".into(), record_number: format!("KIS-0815-{n}") }
+    Identity {
+        name: format!("Erika Musterfrau-{n}"),
+        birth_date: "1964-08-12".into(),
+        record_number: format!("KIS-0815-{n}"),
+    }
 }
 
 fn bind(store: &EmbeddedStore, n: u32) -> Subject {
@@ -139,7 +152,9 @@ fn values(store: &EmbeddedStore, subject: Subject, code: Code) -> Vec<(i64, Opti
         match run {
             Run::Numerics { values, .. } => out.extend(values.iter().map(|v| (v.0.micros(), v.1))),
             Run::Waveform { start, rate, samples, .. } => {
-                out.extend((0u64..).zip(samples).map(|(i, s)| (start.micros() + rate.offset_micros(i), Some(i32::from(s)))));
+                out.extend(
+                    (0u64..).zip(samples).map(|(i, s)| (start.micros() + rate.offset_micros(i), Some(i32::from(s)))),
+                );
             }
         }
     }

@@ -7,13 +7,22 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 enum Step {
     /// Device, subject, number, first sample on a 4 ms grid, samples, and whether a numeric comes along.
-    Send { device: u8, subject: u8, number: u64, start: i64, count: usize, numeric: bool },
+    Send {
+        device: u8,
+        subject: u8,
+        number: u64,
+        start: i64,
+        count: usize,
+        numeric: bool,
+    },
     /// Stop without tidying and open again.
     Crash,
     /// Close and open again.
     Close,
     Rotate,
-    Erase { subject: u8 },
+    Erase {
+        subject: u8,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -78,14 +87,21 @@ fn run(steps: &[Step]) {
     }
 }
 
-fn send(store: &EmbeddedStore, model: &mut Model, (monitor, subject, number): (u8, Subject, u64), (start, count, with): (i64, usize, bool), turn: usize) {
+fn send(
+    store: &EmbeddedStore,
+    model: &mut Model,
+    (monitor, subject, number): (u8, Subject, u64),
+    (start, count, with): (i64, usize, bool),
+    turn: usize,
+) {
     let samples: Vec<i16> = (0..count).map(|i| (i * 7 + turn) as i16).collect();
     let raw = bytes(&samples);
     let id = device(&format!("mon-{monitor}"));
     let numerics = [numeric(Code::TEMP, time(start), (!turn.is_multiple_of(5)).then_some(turn as i32))];
     let waves = [wave(Code::RESP, time(start), &raw)];
     let new = model.seen.insert((monitor, subject, number));
-    let appended = put(store, &message(&id, subject, number, &numerics[..usize::from(with)], &waves[..usize::from(count > 0)]));
+    let appended =
+        put(store, &message(&id, subject, number, &numerics[..usize::from(with)], &waves[..usize::from(count > 0)]));
     assert_eq!(matches!(appended, Appended::At(_)), new);
     if new && with {
         model.values.entry((subject, Code::TEMP)).or_default().push((time(start), numerics[0].0.steps));

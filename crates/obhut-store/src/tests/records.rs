@@ -51,12 +51,18 @@ fn a_device_lives_from_invitation_to_revocation() {
     let dir = tempdir();
     let far = i64::MAX / 2;
     let store = open(dir.path());
-    assert!(matches!(store.certificate_issued(&device("m1"), "aa", now(9), now(1)), Err(StoreError::Unknown("the device"))));
+    assert!(matches!(
+        store.certificate_issued(&device("m1"), "aa", now(9), now(1)),
+        Err(StoreError::Unknown("the device"))
+    ));
     store.invite(&monitor("m1", "S1"), [1; 32], now(100)).unwrap();
     store.certificate_issued(&device("m1"), "aa", now(far), now(50)).unwrap();
     store.certificate_issued(&device("m1"), "bb", now(far), now(60)).unwrap();
     let enrolled = store.device(&device("m1")).unwrap().unwrap();
-    assert_eq!((enrolled.state, enrolled.enrolled_at, enrolled.certificate.as_deref()), (DeviceState::Enrolled, Some(now(50)), Some("bb")));
+    assert_eq!(
+        (enrolled.state, enrolled.enrolled_at, enrolled.certificate.as_deref()),
+        (DeviceState::Enrolled, Some(now(50)), Some("bb"))
+    );
     refused(store.invite(&monitor("m1", "S1"), [2; 32], now(9)), "enrolled already");
     assert!(store.revoked_certificates().unwrap().is_empty());
     store.revoke(&device("m1"), "lost", now(70)).unwrap();
@@ -90,7 +96,10 @@ fn a_device_stands_at_one_bed_at_a_time() {
     let recent = Options { now: || ServerTime::from_micros(35), ..options() };
     drop(store);
     let stays = open_with(dir.path(), recent).bindings().unwrap().0;
-    assert_eq!(stays.iter().map(|s| (s.bed.as_str(), s.from, s.to)).collect::<Vec<_>>(), [("b1", at(10), Some(at(30))), ("b3", at(40), None)]);
+    assert_eq!(
+        stays.iter().map(|s| (s.bed.as_str(), s.from, s.to)).collect::<Vec<_>>(),
+        [("b1", at(10), Some(at(30))), ("b3", at(40), None)]
+    );
 }
 
 #[test]

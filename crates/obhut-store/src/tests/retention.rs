@@ -11,7 +11,16 @@ fn filled(dir: &Path) -> (EmbeddedStore, Subject) {
     let raw = bytes(&[1, 2, 3]);
     for number in 0..4 {
         let start = number as i64 * HOUR;
-        put(&store, &message(&monitor, subject, number, &[numeric(Code::TEMP, start, Some(1))], &[wave(Code::RESP, start, &raw)]));
+        put(
+            &store,
+            &message(
+                &monitor,
+                subject,
+                number,
+                &[numeric(Code::TEMP, start, Some(1))],
+                &[wave(Code::RESP, start, &raw)],
+            ),
+        );
     }
     store.close().unwrap();
     drop(store);
@@ -29,7 +38,10 @@ fn each_class_has_its_own_period() {
     assert_eq!(values(&store, subject, Code::TEMP).len(), 4);
     assert_eq!(store.expire(ServerTime::from_micros(1000 * HOUR)).unwrap(), 6);
     assert!(store.codes(subject).unwrap().is_empty());
-    let left = std::fs::read_dir(dir.path().join("segments")).unwrap().flat_map(|class| std::fs::read_dir(class.unwrap().path()).unwrap()).count();
+    let left = std::fs::read_dir(dir.path().join("segments"))
+        .unwrap()
+        .flat_map(|class| std::fs::read_dir(class.unwrap().path()).unwrap())
+        .count();
     assert_eq!(left, 0);
 }
 
@@ -48,7 +60,8 @@ fn an_expiry_that_was_interrupted_is_completed_and_strange_files_stay() {
     let dir = tempdir();
     let (store, subject) = filled(dir.path());
     let found = crate::records::index::segments(&store.inner.records.lock()).unwrap();
-    crate::records::write(&mut store.inner.records.lock(), |tx| crate::records::index::mark_expiring(tx, found[0].id)).unwrap();
+    crate::records::write(&mut store.inner.records.lock(), |tx| crate::records::index::mark_expiring(tx, found[0].id))
+        .unwrap();
     drop(store);
     let strange = dir.path().join("segments/1/what.segment");
     std::fs::write(&strange, b"?").unwrap();

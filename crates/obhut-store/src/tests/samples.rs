@@ -4,7 +4,8 @@ use super::*;
 use std::path::PathBuf;
 
 fn data() -> Option<PathBuf> {
-    let dir = std::env::var_os("OBHUT_DATA").map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
+    let dir = std::env::var_os("OBHUT_DATA")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
     if dir.is_dir() {
         return Some(dir);
     }
@@ -45,18 +46,28 @@ fn check(name: &str, frame: &[usize], frames_per_second: u16) {
     // A generation is a minute of data: the journal is cut by size here, because the data comes faster than it was recorded.
     let store = open(dir.path());
     let (subject, monitor) = (bind(&store, 1), device("mon-1"));
-    let rates: Vec<SampleRate> = frame.iter().map(|n| SampleRate::from_hertz(frames_per_second * *n as u16).unwrap()).collect();
+    let rates: Vec<SampleRate> =
+        frame.iter().map(|n| SampleRate::from_hertz(frames_per_second * *n as u16).unwrap()).collect();
     let seconds = channels[0].len() / (usize::from(frames_per_second) * frame[0]);
     let mut store = Some(store);
     for second in 0..seconds {
-        let blocks: Vec<Vec<u8>> = channels.iter().zip(frame).map(|(c, n)| {
-            let length = usize::from(frames_per_second) * n;
-            bytes(&c[second * length..(second + 1) * length])
-        }).collect();
-        let waves: Vec<_> = blocks.iter().zip(CODES).zip(&rates).map(|((raw, code), rate)| {
-            let (wave, class) = wave(code, second as i64 * 1_000_000, raw);
-            (Wave { rate: *rate, ..wave }, class)
-        }).collect();
+        let blocks: Vec<Vec<u8>> = channels
+            .iter()
+            .zip(frame)
+            .map(|(c, n)| {
+                let length = usize::from(frames_per_second) * n;
+                bytes(&c[second * length..(second + 1) * length])
+            })
+            .collect();
+        let waves: Vec<_> = blocks
+            .iter()
+            .zip(CODES)
+            .zip(&rates)
+            .map(|((raw, code), rate)| {
+                let (wave, class) = wave(code, second as i64 * 1_000_000, raw);
+                (Wave { rate: *rate, ..wave }, class)
+            })
+            .collect();
         let open_store = store.as_ref().unwrap();
         put(open_store, &message(&monitor, subject, second as u64 + 1, &[], &waves));
         if second % 60 == 59 {
@@ -74,12 +85,23 @@ fn check(name: &str, frame: &[usize], frames_per_second: u16) {
         assert!(*start == at(0) && back[..] == channel[..whole], "{name} {code}: not what was sent");
         let config = pco::ChunkConfig::default().with_compression_level(8);
         let ten_seconds = 10 * usize::try_from(rate.microhertz() / 1_000_000).unwrap();
-        bare += channel[..whole].chunks(ten_seconds).map(|c| pco::standalone::simple_compress(c, &config).unwrap().len()).sum::<usize>();
+        bare += channel[..whole]
+            .chunks(ten_seconds)
+            .map(|c| pco::standalone::simple_compress(c, &config).unwrap().len())
+            .sum::<usize>();
         samples += whole;
     }
-    let stored: u64 = crate::records::index::segments(&store.inner.records.lock()).unwrap().iter().map(|segment| segment.length).sum();
+    let stored: u64 = crate::records::index::segments(&store.inner.records.lock())
+        .unwrap()
+        .iter()
+        .map(|segment| segment.length)
+        .sum();
     let bits = |bytes: f64| bytes * 8.0 / samples as f64;
-    println!("{name}: sealed on disk {:.3} bits/sample, pco alone in 10 s chunks {:.3}, of 16", bits(stored as f64), bits(bare as f64));
+    println!(
+        "{name}: sealed on disk {:.3} bits/sample, pco alone in 10 s chunks {:.3}, of 16",
+        bits(stored as f64),
+        bits(bare as f64)
+    );
     assert!(stored as f64 <= bare as f64 * 1.1, "{stored} against {bare}");
 }
 

@@ -1,6 +1,6 @@
 //! Power cuts, full disks and failing disks at every operation of a scripted workload, on a disk that drops and tears what was not synced.
 //!
-//! `OBHUT_TORTURE=n` runs n rounds of each kind instead of the few of every test run; a round's number is its seed and its place.
+//! Every test run visits every operation once; `OBHUT_TORTURE=n` runs n rounds of each kind. A round's number is its seed and its place.
 
 use super::*;
 use crate::disk::sim::{Fault, SimDisk};
@@ -10,7 +10,7 @@ const MESSAGES: u64 = 48;
 const SUBJECTS: u64 = 3;
 
 fn rounds() -> u64 {
-    std::env::var("OBHUT_TORTURE").ok().and_then(|n| n.parse().ok()).unwrap_or(25)
+    std::env::var("OBHUT_TORTURE").ok().and_then(|n| n.parse().ok()).unwrap_or(140)
 }
 
 struct Ward {
@@ -71,7 +71,9 @@ impl Ward {
             let position = loop {
                 match send(store, self, number, &waiter) {
                     Ok(Appended::At(position) | Appended::Duplicate(position)) => break Some(position),
-                    Err(AppendError::DiskFull | AppendError::Behind) if Instant::now() < until => std::thread::park_timeout(Duration::from_millis(1)),
+                    Err(AppendError::DiskFull | AppendError::Behind) if Instant::now() < until => {
+                        std::thread::park_timeout(Duration::from_millis(1))
+                    }
                     Err(_) => break None,
                 }
             };
@@ -101,7 +103,11 @@ impl Ward {
                 assert_eq!((time, subject_of(number)), (start, index as u64), "{what}");
                 assert!(there.insert(number), "{what}: {number} is there twice");
                 for (i, sample) in want.iter().enumerate() {
-                    assert_eq!(samples.pop(), Some((start + i as i64 * 4000, Some(i32::from(*sample)))), "{what}: {number}, sample {i}");
+                    assert_eq!(
+                        samples.pop(),
+                        Some((start + i as i64 * 4000, Some(i32::from(*sample)))),
+                        "{what}: {number}, sample {i}"
+                    );
                 }
             }
             assert!(samples.is_empty(), "{what}: samples nobody sent");
@@ -200,7 +206,8 @@ fn the_disk_stays_full_and_then_the_power_goes() {
                 eventually(what, || waiter.durable() >= last || store.health() != Health::Good);
             }
         }
-        let acknowledged: BTreeSet<u64> = positions.into_iter().filter(|(_, position)| *position <= waiter.durable()).map(|p| p.0).collect();
+        let acknowledged: BTreeSet<u64> =
+            positions.into_iter().filter(|(_, position)| *position <= waiter.durable()).map(|p| p.0).collect();
         ward.check(&store, &acknowledged, what);
         drop(store);
         ward.disk = ward.disk.after_power_cut();
@@ -239,7 +246,9 @@ fn damage_in_the_middle_is_loud_and_a_torn_end_is_not() {
     for at in (0..last).step_by(512).map(|sector| sector + 40).filter(|at| contents[*at] != 0 && *at > 512) {
         ward.disk.flip_bit(&journal, at).unwrap();
         match EmbeddedStore::open(ward.dir.path(), provider(), on(&(Arc::new(ward.disk.clone()) as Arc<dyn Disk>))) {
-            Err(StoreError::Damaged { file, offset }) => assert!(journal.ends_with(&file) && offset <= at as u64, "{file} {offset} {at}"),
+            Err(StoreError::Damaged { file, offset }) => {
+                assert!(journal.ends_with(&file) && offset <= at as u64, "{file} {offset} {at}")
+            }
             Err(error) => panic!("{error:?}"),
             Ok(_) => panic!("damage at {at} was not noticed"),
         }
