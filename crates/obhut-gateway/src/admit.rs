@@ -124,6 +124,12 @@ impl Admission {
         self.rules = rules;
     }
 
+    /// Forgets how fast values were measured. Call when the store did not take what was admitted: the device keeps it and sends it again, and a value
+    /// must not count against itself.
+    pub fn forget_measured(&mut self) {
+        self.measured = self.rules.streams.iter().map(measure).collect();
+    }
+
     /// Puts other stays in force.
     pub fn set_stays(&mut self, stays: Arc<[Stay]>) {
         self.stays = stays;

@@ -202,6 +202,9 @@ impl Connection {
         {
             self.shared.counters.refuse(why);
             self.session.fail_waiting(why, &mut self.out)?;
+            if let Some(judge) = &mut self.judge {
+                judge.admission.forget_measured();
+            }
         }
         Ok(())
     }
@@ -421,7 +424,10 @@ impl Intake for Taking<'_> {
             });
         match (admitted, failed, kept) {
             (Err(why), _, _) => Taken::Refused(why),
-            (Ok(_), Some(why), _) => refuse(why),
+            (Ok(_), Some(why), _) => {
+                judge.admission.forget_measured();
+                refuse(why)
+            }
             (Ok(count), None, kept) => {
                 self.numerics += count.numerics;
                 self.samples += count.samples;

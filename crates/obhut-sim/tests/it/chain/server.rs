@@ -232,6 +232,7 @@ impl Server {
             connection.waiting.retain(|(position, _)| *position > durable);
             if is_full && done.is_ok() {
                 done = connection.session.fail_waiting(Refusal::DiskFull, &mut out);
+                connection.admission.forget_measured();
                 connection.waiting.clear();
             }
             assert!(connection.waiting.is_empty());
@@ -332,7 +333,11 @@ impl Intake for Taking<'_> {
             },
         );
         match (admitted, failed, kept) {
-            (Err(why), ..) | (Ok(_), Some(why), _) => Taken::Refused(why),
+            (Err(why), ..) => Taken::Refused(why),
+            (Ok(_), Some(why), _) => {
+                self.admission.forget_measured();
+                Taken::Refused(why)
+            }
             (Ok(_), None, Some(position)) => {
                 let header = *Frame::decode(payload).unwrap().header();
                 self.waiting.push((position, Sequence { run: header.run, number: header.number }));
