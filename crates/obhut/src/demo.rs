@@ -40,7 +40,8 @@ pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> 
     let recordings = load_recordings(demo.recordings.as_deref(), &progress)?;
 
     progress.begin("opening keys, store and certificate authority", "Schlüssel, Speicher und Zertifizierungsstelle werden geöffnet");
-    let options = Options { speed: demo.speed, built_in: Some(CHARTER), beds: Some(usize::from(demo.beds)), existing_only: false };
+    let note = if recordings.is_empty() { "Demo" } else { "Demo, recordings" };
+    let options = Options { speed: demo.speed, built_in: Some(CHARTER), beds: Some(usize::from(demo.beds)), note: Some(note), existing_only: false };
     let opened = open::open_all(&config, &options).await?;
     let state = opened.state.clone();
     progress.done(&format!("charter {} ({})", state.charter.load().name, short(&state.charter.load().rules.fingerprint)));

@@ -25,6 +25,8 @@ pub struct Options {
     pub built_in: Option<(&'static str, &'static str)>,
     /// How many of the charter's beds are in use, the first ones; all if `None`. A demonstration runs part of a ward.
     pub beds: Option<usize>,
+    /// Words after the ward's name on every page, so that nobody takes a demonstration for a ward.
+    pub note: Option<&'static str>,
     /// Whether this is a tool that must not create an installation.
     pub existing_only: bool,
 }
@@ -59,7 +61,7 @@ pub async fn open(config: &Config, options: &Options) -> Result<Arc<AppState>> {
 /// Whatever stands in the way, with what to do about it.
 pub async fn open_all(config: &Config, options: &Options) -> Result<Opened> {
     let (config, speed) = (config.clone(), if options.speed > 0.0 { options.speed } else { 1.0 });
-    let source = Source { config: config.clone(), built_in: options.built_in, beds: options.beds };
+    let source = Source { config: config.clone(), built_in: options.built_in, beds: options.beds, note: options.note };
     let existing_only = options.existing_only;
     tokio::task::spawn_blocking(move || open_now(&config, speed, source, existing_only)).await.context("opening broke off")?
 }
@@ -130,6 +132,7 @@ struct Source {
     config: Config,
     built_in: Option<(&'static str, &'static str)>,
     beds: Option<usize>,
+    note: Option<&'static str>,
 }
 
 impl Source {
@@ -139,7 +142,7 @@ impl Source {
         let beds = checked.beds().iter().take(self.beds.unwrap_or(usize::MAX));
         CharterInForce {
             name,
-            ward: (checked.ward().id.to_string(), checked.ward().name.to_string()),
+            ward: (checked.ward().id.to_string(), self.note.map_or_else(|| checked.ward().name.to_string(), |note| format!("{} · {note}", *checked.ward().name))),
             beds: beds.map(|bed| ((*bed.id).clone(), bed.label.to_string())).collect(),
             checked,
             rules,
