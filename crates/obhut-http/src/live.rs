@@ -137,6 +137,9 @@ impl LiveWard {
     /// Replaces beds, devices and who is where. Streams of devices that are gone are forgotten.
     pub fn set_plan(&self, plan: Plan) {
         let guard = self.registry.lock();
+        if **self.plan.load() == plan {
+            return;
+        }
         let old = self.devices.load();
         let kept = plan.devices.iter().map(|device| {
             (device.id.clone(), old.get(&device.id).cloned().unwrap_or_else(|| Arc::new(DeviceLive::default())))

@@ -13,7 +13,7 @@ use obhut_gateway::{BindingTable, Clock, Counters, DeviceTable, Door, GatewayCon
 use obhut_model::{BedId, DeviceId, DeviceTime, ServerTime};
 use obhut_pki::est::Enrolment;
 use obhut_pki::{Authority, RefusalCounters, Revocations, Serial, UnixTime};
-use obhut_store::{Health, Readings, Records, StoreError};
+use obhut_store::{DeviceAtBed, DeviceRecord, Health, Readings, Records, StoreError, SubjectInBed};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -116,8 +116,11 @@ pub struct AppState {
     rules: Arc<ArcSwap<Rules>>,
     bindings: Arc<ArcSwap<BindingTable>>,
     devices: Arc<ArcSwap<DeviceTable>>,
-    refreshing: Mutex<()>,
+    refreshing: Mutex<Option<Seen>>,
 }
+
+/// What the records said when the tables were last derived.
+type Seen = (Vec<DeviceRecord>, Vec<DeviceAtBed>, Vec<SubjectInBed>);
 
 /// What the pages and the operator see of the device door.
 #[derive(Clone)]
@@ -167,7 +170,7 @@ impl AppState {
             rules,
             bindings: Arc::new(ArcSwap::from_pointee(BindingTable::default())),
             devices: Arc::new(ArcSwap::from_pointee(DeviceTable::default())),
-            refreshing: Mutex::new(()),
+            refreshing: Mutex::new(None),
         });
         state.apply_charter();
         let revoked = state.records.revoked_certificates()?;
@@ -197,11 +200,15 @@ impl AppState {
     /// [`StoreError`]; the old tables stay in force.
     pub fn refresh(&self) -> Result<(), StoreError> {
         // One at a time, so that an older reading of the records never replaces a newer one.
-        let _guard = self.refreshing.lock();
+        let mut last = self.refreshing.lock();
         let records = self.records.devices()?;
         let (at_beds, in_beds) = self.records.bindings()?;
-        self.bindings.store(Arc::new(BindingTable::new(&at_beds, &in_beds)));
-        self.devices.store(Arc::new(DeviceTable::new(&records)));
+        let seen = (records, at_beds, in_beds);
+        if last.as_ref() != Some(&seen) {
+            self.bindings.store(Arc::new(BindingTable::new(&seen.1, &seen.2)));
+            self.devices.store(Arc::new(DeviceTable::new(&seen.0)));
+        }
+        let (records, at_beds, in_beds) = last.insert(seen).clone();
 
         let charter = self.charter.load();
         let now = DeviceTime::from_micros(self.clock.now().micros());

@@ -323,8 +323,8 @@ pub trait Records: Send + Sync {
     /// [`StoreError`].
     fn device(&self, id: &DeviceId) -> Result<Option<DeviceRecord>, StoreError>;
 
-    /// Registers an invited device together with the SHA-256 of its one-time token. A device that is invited or enrolled already conflicts,
-    /// as does a serial number in use; inviting an invited device again replaces its token.
+    /// Registers an invited device together with the SHA-256 of its one-time token. A device that is enrolled with a
+    /// certificate in force conflicts, as does a serial number in use; inviting an invited device again replaces its token.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -4,7 +4,7 @@ use obhut_model::{BedId, DeviceId, ModelId};
 use obhut_store::DeviceState;
 
 /// The ward as charter and records declare it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Ward identifier.
     pub ward: String,
@@ -19,7 +19,7 @@ pub struct Plan {
 }
 
 /// A bed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanBed {
     /// Identifier.
     pub id: BedId,
@@ -30,7 +30,7 @@ pub struct PlanBed {
 }
 
 /// A device.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveDevice {
     /// Identifier.
     pub id: DeviceId,

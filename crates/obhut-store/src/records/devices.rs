@@ -52,16 +52,19 @@ pub(crate) fn invite(
     expires: ServerTime,
 ) -> Result<(), StoreError> {
     let id = device.id.as_str();
-    match get(tx, &device.id)?.map(|known| known.state) {
-        Some(DeviceState::Enrolled) => {
+    let known = get(tx, &device.id)?;
+    // A device that was switched off until its certificate ran out comes back under its own name, with a new invitation.
+    let ran_out = known.as_ref().is_some_and(|known| known.certificate_ends.is_some_and(|ends| ends <= device.invited_at));
+    match known.map(|known| known.state) {
+        Some(DeviceState::Enrolled) if !ran_out => {
             return Err(StoreError::Conflict(format!(
-                "device `{id}` is enrolled already; revoke it and invite under a new name"
+                "device `{id}` is enrolled already and its certificate is in force; revoke it and invite under a new name"
             )));
         }
         Some(DeviceState::Revoked) => {
             return Err(StoreError::Conflict(format!("device `{id}` was revoked; invite it under a new name")));
         }
-        Some(DeviceState::Invited) | None => {}
+        Some(DeviceState::Enrolled | DeviceState::Invited) | None => {}
     }
     let taken: Option<String> = one(tx.query_row(
         "SELECT id FROM devices WHERE serial = ?1 AND id <> ?2 AND state <> 2",
@@ -76,7 +79,7 @@ pub(crate) fn invite(
     }
     tx.execute(
         "INSERT INTO devices (id, model, serial, state, invited_at) VALUES (?1, ?2, ?3, 0, ?4)
-         ON CONFLICT (id) DO UPDATE SET model = ?2, serial = ?3, invited_at = ?4",
+         ON CONFLICT (id) DO UPDATE SET model = ?2, serial = ?3, state = 0, invited_at = ?4, certificate = NULL, certificate_ends = NULL",
         (id, device.model.as_str(), &device.serial, device.invited_at.micros()),
     )
     .map_err(database)?;

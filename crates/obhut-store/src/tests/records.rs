@@ -47,6 +47,22 @@ fn a_token_is_good_once_for_its_device_and_in_time() {
 }
 
 #[test]
+fn a_device_whose_certificate_ran_out_is_invited_again() {
+    let dir = tempdir();
+    let store = open(dir.path());
+    store.invite(&monitor("m1", "S1"), [1; 32], now(100)).unwrap();
+    store.certificate_issued(&device("m1"), "aa", now(1_000), now(50)).unwrap();
+    let mut again = monitor("m1", "S1");
+    again.invited_at = now(999);
+    refused(store.invite(&again, [2; 32], now(2_000)), "in force");
+    again.invited_at = now(1_000);
+    store.invite(&again, [2; 32], now(2_000)).unwrap();
+    let known = store.device(&device("m1")).unwrap().unwrap();
+    assert_eq!((known.state, known.certificate), (DeviceState::Invited, None));
+    assert!(store.redeem([2; 32], "S1", now(1_500)).unwrap().is_some());
+}
+
+#[test]
 fn a_device_lives_from_invitation_to_revocation() {
     let dir = tempdir();
     let far = i64::MAX / 2;
