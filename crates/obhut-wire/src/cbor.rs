@@ -260,13 +260,15 @@ fn write_shortest(to: &mut Encoder<&mut Vec<u8>>, value: f64) -> Result<(), Fram
     if f64::from(single).to_bits() != value.to_bits() {
         return infallible(to.f64(value));
     }
-    // A normal half has a five-bit exponent and ten bits after the point. Subnormal halves are left as singles: no gain is one.
-    let exponent = i32::try_from(single.to_bits() >> 23 & 0xff).unwrap_or(0) - 127;
-    if single.to_bits() & 0x1fff == 0 && (-14..=15).contains(&exponent) {
-        infallible(to.f16(single))
-    } else {
-        infallible(to.f32(single))
-    }
+    if fits_half(single) { infallible(to.f16(single)) } else { infallible(to.f32(single)) }
+}
+
+/// Whether a positive single is exactly a half: five bits of exponent and ten after the point, or a multiple of 2^-24 below those.
+fn fits_half(single: f32) -> bool {
+    let bits = single.to_bits();
+    let exponent = i32::try_from(bits >> 23 & 0xff).unwrap_or(0) - 127;
+    let steps = single * 16_777_216.0;
+    (bits & 0x1fff == 0 && (-14..=15).contains(&exponent)) || (steps < 1_024.0 && steps.fract() == 0.0)
 }
 
 fn infallible<T>(written: Result<T, minicbor::encode::Error<std::convert::Infallible>>) -> Result<(), FrameError> {

@@ -68,6 +68,30 @@ fn the_documented_example_is_what_the_code_writes_and_reads() {
 }
 
 #[test]
+fn a_gain_takes_the_shortest_exact_form() {
+    let (header, _, samples) = golden();
+    for (gain, bytes) in [
+        (200.0, 3),
+        (65_504.0, 3),
+        (65_536.0, 5),
+        (2_049.0, 5),
+        (2f64.powi(-14), 3),
+        (2f64.powi(-24), 3),
+        (90.0 * 2f64.powi(-24), 3),
+        (2f64.powi(-25), 5),
+        (1.5 * 2f64.powi(-24), 5),
+        (0.1, 9),
+    ] {
+        let mut block = wave(header.base, &samples);
+        block.scale.gain = gain;
+        let mut out = Vec::new();
+        encode(&header, &[], &[block], &mut out).unwrap();
+        assert_eq!(out.len() - 44, bytes, "{gain}");
+        assert_eq!(Frame::decode(&out).unwrap().waves().next().unwrap().scale.gain.to_bits(), gain.to_bits());
+    }
+}
+
+#[test]
 fn every_early_end_and_every_tail_is_refused() {
     let bytes = hex(GOLDEN);
     for end in 0..bytes.len() {
@@ -191,6 +215,7 @@ fn any_gain() -> impl Strategy<Value = f64> {
         Just(0.1),
         Just(2049.0),
         Just(2050.0),
+        (1u16..1_024).prop_map(|k| f64::from(k) / 16_777_216.0),
     ]
 }
 
