@@ -187,8 +187,16 @@ async fn request_certificate(
     if let Some(credentials) = credentials {
         request = request.header(header::AUTHORIZATION, credentials);
     }
-    let answer = send(server, tls, request, Bytes::from(STANDARD.encode(csr.der()))).await?;
-    let chain = chain_for(certificates(&answer)?, &key, device, root)?;
+    let answer = send(server, Arc::clone(&tls), request, Bytes::from(STANDARD.encode(csr.der()))).await?;
+    let mut offered = certificates(&answer)?;
+    // The answer holds the new certificate only (RFC 7030, section 4.2.3); what lies between it and the root is among the authorities.
+    let authorities = send(server, tls, Request::get("/.well-known/est/cacerts"), Bytes::new()).await?;
+    for authority in certificates(&authorities)? {
+        if !offered.contains(&authority) {
+            offered.push(authority);
+        }
+    }
+    let chain = chain_for(offered, &key, device, root)?;
     let mut pem = Zeroizing::new(chain.iter().map(|certificate| certificate_pem(certificate)).collect::<String>());
     pem.push_str(&Zeroizing::new(key.serialize_pem()));
     Ok(pem)

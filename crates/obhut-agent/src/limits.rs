@@ -23,8 +23,8 @@ pub const ACK_TIMEOUT: Duration = Duration::from_secs(20);
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Keep-alive told to the server, in seconds.
 pub const KEEP_ALIVE_SECONDS: u16 = 2;
-/// How long a ping may stay unanswered.
-pub const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a ping may stay unanswered; shorter than the keep-alive, or the next ping would begin the wait anew.
+pub const PING_TIMEOUT: Duration = Duration::from_millis(1_900);
 /// How long frames in flight may delay a reconnect with a renewed certificate, or a shutdown.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -82,7 +82,8 @@ async fn answer(state: Arc<AppState>, decide: impl FnOnce(&AppState) -> Result<I
         if let Err(error) = state.refresh() {
             return Err(EstError::Register(Box::new(error)));
         }
-        est::certs_only(std::iter::once(&issued.leaf_der).chain(&issued.chain)).map_err(EstError::Authority)
+        // RFC 7030, section 4.2.3: the certificate that was issued, and no other.
+        est::certs_only([&issued.leaf_der]).map_err(EstError::Authority)
     });
     match decided.await {
         Ok(Ok(encoded)) => certificates(encoded),
