@@ -66,7 +66,7 @@ impl<'a> Samples<'a> {
     /// Borrows `bytes`; `None` if their number is odd.
     #[must_use]
     pub const fn from_le_bytes(bytes: &'a [u8]) -> Option<Self> {
-        if bytes.len() % 2 == 0 { Some(Self(bytes)) } else { None }
+        if bytes.len().is_multiple_of(2) { Some(Self(bytes)) } else { None }
     }
 
     /// The bytes, two per sample, little-endian.
