@@ -50,7 +50,9 @@ pub fn router(state: Arc<AppState>) -> Router {
 }
 
 /// Runs a call that waits for the disk where it does not hold up the live ward.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, AdminError> + Send + 'static) -> Result<T, AdminError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AdminError> + Send + 'static,
+) -> Result<T, AdminError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(_) => Err(AdminError::internal("the call ended before it was done")),

@@ -30,7 +30,11 @@ pub(crate) async fn serve(request: Request<Body>) -> Response<Body> {
         other => other.trim_start_matches('/'),
     };
     let Some(file) = Dist::get(path) else {
-        let (status, text) = if path == "index.html" { (StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT) } else { (StatusCode::NOT_FOUND, "") };
+        let (status, text) = if path == "index.html" {
+            (StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT)
+        } else {
+            (StatusCode::NOT_FOUND, "")
+        };
         let mut response = Response::new(Body::from(text));
         *response.status_mut() = status;
         return response;
@@ -50,6 +54,19 @@ pub(crate) async fn serve(request: Request<Body>) -> Response<Body> {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     if let Ok(value) = HeaderValue::from_str(&etag) {
         headers.insert(header::ETAG, value);
+    }
+    response
+}
+
+/// Nothing here takes anything but GET and HEAD; and what is not there, is not there for any method.
+pub(crate) async fn not_for_reading(request: Request<Body>) -> Response<Body> {
+    let path = request.uri().path().trim_start_matches('/');
+    let mut response = Response::new(Body::empty());
+    if path.is_empty() || Dist::get(path).is_some() {
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    } else {
+        *response.status_mut() = StatusCode::NOT_FOUND;
     }
     response
 }

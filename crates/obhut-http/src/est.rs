@@ -13,7 +13,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, body::Body};
 use obhut_model::{DeviceId, ServerTime};
-use obhut_pki::est::{self, CONTENT_TYPE_CERTS, Credentials, Enrollee, EnrolleeState, EstError, Register, RegisterError};
+use obhut_pki::est::{
+    self, CONTENT_TYPE_CERTS, Credentials, Enrollee, EnrolleeState, EstError, Register, RegisterError,
+};
 use obhut_pki::{Issued, UnixTime};
 use obhut_store::{DeviceRecord, DeviceState, Records};
 use std::sync::Arc;
@@ -66,7 +68,11 @@ async fn enroll(State(state): State<Arc<AppState>>, headers: HeaderMap, body: By
     .await
 }
 
-async fn reenroll(State(state): State<Arc<AppState>>, Extension(peer): Extension<PeerCertificate>, body: Bytes) -> Response {
+async fn reenroll(
+    State(state): State<Arc<AppState>>,
+    Extension(peer): Extension<PeerCertificate>,
+    body: Bytes,
+) -> Response {
     answer(state, move |state| {
         let peer = peer.0.ok_or(EstError::NotEntitled(est::Outcome::NotInForce))?;
         let csr = est::decode_csr(&body)?;
@@ -76,7 +82,10 @@ async fn reenroll(State(state): State<Arc<AppState>>, Extension(peer): Extension
 }
 
 /// Runs the decision where it may wait for the disk, lets the gateway know, and answers.
-async fn answer(state: Arc<AppState>, decide: impl FnOnce(&AppState) -> Result<Issued, EstError> + Send + 'static) -> Response {
+async fn answer(
+    state: Arc<AppState>,
+    decide: impl FnOnce(&AppState) -> Result<Issued, EstError> + Send + 'static,
+) -> Response {
     let decided = tokio::task::spawn_blocking(move || {
         let issued = decide(&state)?;
         if let Err(error) = state.refresh() {
@@ -127,7 +136,13 @@ impl Register for StoreRegister {
         Ok(self.0.redeem(token_hash, serial, server_time(now))?.map(|record| record.id))
     }
 
-    fn certificate_issued(&self, id: &DeviceId, serial_hex: &str, not_after: UnixTime, now: UnixTime) -> Result<(), RegisterError> {
+    fn certificate_issued(
+        &self,
+        id: &DeviceId,
+        serial_hex: &str,
+        not_after: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), RegisterError> {
         Ok(self.0.certificate_issued(id, serial_hex, server_time(not_after), server_time(now))?)
     }
 }

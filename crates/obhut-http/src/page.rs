@@ -38,7 +38,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .merge(est::routes())
-        .fallback(get(assets::serve))
+        .fallback(get(assets::serve).fallback(assets::not_for_reading))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(harden))
         .with_state(state)
@@ -163,10 +163,19 @@ async fn metrics(State(state): State<Arc<AppState>>, _session: Session) -> Respo
 }
 
 async fn ready(State(state): State<Arc<AppState>>) -> Response {
-    if state.is_ready() { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response() }
+    if state.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
 }
 
-async fn live(State(state): State<Arc<AppState>>, headers: HeaderMap, session: Session, upgrade: WebSocketUpgrade) -> Response {
+async fn live(
+    State(state): State<Arc<AppState>>,
+    headers: HeaderMap,
+    session: Session,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     if !same_origin(&headers) {
         return StatusCode::FORBIDDEN.into_response();
     }

@@ -2,9 +2,9 @@
 
 use axum::Router;
 use axum::body::Body;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,12 @@ pub struct PeerCertificate(pub Option<Arc<[u8]>>);
 ///
 /// # Errors
 /// Only if the listener itself fails.
-pub async fn serve_https(listener: TcpListener, tls: Arc<ServerConfig>, router: Router, stop: CancellationToken) -> io::Result<()> {
+pub async fn serve_https(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    router: Router,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let acceptor = TlsAcceptor::from(tls);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let tasks = TaskTracker::new();
@@ -59,8 +64,11 @@ pub async fn serve_https(listener: TcpListener, tls: Arc<ServerConfig>, router: 
             let _place = place;
             let _ = socket.set_nodelay(true);
             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(socket)).await {
-                let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|c| Arc::from(c.as_ref()));
-                serve_connection(stream, router, PeerCertificate(certificate), stop).await;
+                let tls = stream.get_ref().1;
+                let certificate =
+                    tls.peer_certificates().and_then(|chain| chain.first()).map(|c| Arc::from(c.as_ref()));
+                let version = if tls.alpn_protocol() == Some(b"h2") { Version::Http2 } else { Version::Http1 };
+                serve_connection(stream, version, router, PeerCertificate(certificate), stop).await;
             }
         });
     }
@@ -69,8 +77,22 @@ pub async fn serve_https(listener: TcpListener, tls: Arc<ServerConfig>, router: 
     Ok(())
 }
 
-async fn serve_connection<S>(stream: S, router: Router, peer: PeerCertificate, stop: CancellationToken)
-where
+#[derive(Debug, Clone, Copy)]
+enum Version {
+    Http1,
+    Http2,
+}
+
+/// Serves one connection until it ends, or shortly after `stop`.
+// SECURITY: the version is what was agreed on in the handshake. Telling it from the first bytes would wait for them without end, and silent
+// connections would take every place.
+async fn serve_connection<S>(
+    stream: S,
+    version: Version,
+    router: Router,
+    peer: PeerCertificate,
+    stop: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
@@ -78,16 +100,32 @@ where
         request.extensions_mut().insert(peer.clone());
         router.clone().oneshot(request)
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(20))).max_concurrent_streams(64);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(DRAIN_WITHIN, connection).await;
+    /// Both kinds of connection end alike, but share no trait.
+    macro_rules! serve {
+        ($connection:expr) => {{
+            let mut connection = std::pin::pin!($connection);
+            tokio::select! {
+                _ = connection.as_mut() => {}
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = tokio::time::timeout(DRAIN_WITHIN, connection).await;
+                }
+            }
+        }};
+    }
+    match version {
+        Version::Http1 => {
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+            serve!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        }
+        Version::Http2 => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder
+                .timer(TokioTimer::new())
+                .keep_alive_interval(Some(Duration::from_secs(20)))
+                .max_concurrent_streams(64);
+            serve!(builder.serve_connection(TokioIo::new(stream), service));
         }
     }
 }
@@ -108,7 +146,12 @@ impl AdminSocket {
         use std::os::unix::fs::{FileTypeExt, PermissionsExt};
         match std::fs::symlink_metadata(path) {
             Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
-            Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is not a socket is in its place")),
+            Ok(_) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "something that is not a socket is in its place",
+                ));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -129,7 +172,7 @@ impl AdminSocket {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            tasks.spawn(serve_connection(socket, router.clone(), PeerCertificate(None), stop.clone()));
+            tasks.spawn(serve_connection(socket, Version::Http1, router.clone(), PeerCertificate(None), stop.clone()));
         }
         tasks.close();
         let _ = tokio::time::timeout(DRAIN_WITHIN, tasks.wait()).await;

@@ -96,7 +96,12 @@ impl SessionBook {
     #[must_use]
     pub fn remaining(&self, cookie: &str) -> Option<Duration> {
         let now = Instant::now();
-        self.inner.lock().sessions.get(&hash(cookie)).and_then(|ends| ends.checked_duration_since(now)).filter(|left| !left.is_zero())
+        self.inner
+            .lock()
+            .sessions
+            .get(&hash(cookie))
+            .and_then(|ends| ends.checked_duration_since(now))
+            .filter(|left| !left.is_zero())
     }
 
     /// Ends the session behind `cookie`.

@@ -148,7 +148,13 @@ impl AppState {
             move || system_state(&*readings, door.get(), refused.load(Ordering::Relaxed))
         };
         let rules = Arc::new(ArcSwap::from(parts.charter.rules.clone()));
-        let live = LiveWard::new(parts.clock.clone(), parts.speed, Plan::default(), parts.charter.rules.clone(), Box::new(system));
+        let live = LiveWard::new(
+            parts.clock.clone(),
+            parts.speed,
+            Plan::default(),
+            parts.charter.rules.clone(),
+            Box::new(system),
+        );
         let state = Arc::new(Self {
             clock: parts.clock,
             sessions: SessionBook::default(),
@@ -225,9 +231,15 @@ impl AppState {
         let devices = records
             .into_iter()
             .map(|record| LiveDevice {
-                kind: charter.checked.model_kind(&record.model).map_or_else(|| "device".to_owned(), |kind| kind.as_str().to_owned()),
+                kind: charter
+                    .checked
+                    .model_kind(&record.model)
+                    .map_or_else(|| "device".to_owned(), |kind| kind.as_str().to_owned()),
                 life_supporting: charter.rules.models.get(&record.model).is_some_and(|model| model.life_supporting),
-                bed: at_beds.iter().find(|stay| stay.device == record.id && open(stay.from, stay.to)).map(|stay| stay.bed.clone()),
+                bed: at_beds
+                    .iter()
+                    .find(|stay| stay.device == record.id && open(stay.from, stay.to))
+                    .map(|stay| stay.bed.clone()),
                 id: record.id,
                 model: record.model,
                 state: record.state,
@@ -276,7 +288,8 @@ impl AppState {
 
     fn apply_charter(&self) {
         let charter = self.charter.load();
-        let classes: Vec<(String, u64)> = charter.rules.retention.iter().map(|class| (class.id.clone(), class.seconds)).collect();
+        let classes: Vec<(String, u64)> =
+            charter.rules.retention.iter().map(|class| (class.id.clone(), class.seconds)).collect();
         self.readings.set_retention(&classes);
         self.rules.store(charter.rules.clone());
         self.live.set_rules(charter.rules.clone());
@@ -319,7 +332,9 @@ impl AppState {
     #[must_use]
     pub fn admitted(&self) -> (u64, u64, u64) {
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        self.door.get().map_or((0, 0, 0), |door| (load(&door.counters.acknowledged), load(&door.counters.numerics), load(&door.counters.samples)))
+        self.door.get().map_or((0, 0, 0), |door| {
+            (load(&door.counters.acknowledged), load(&door.counters.numerics), load(&door.counters.samples))
+        })
     }
 
     /// Whether readings are taken and kept.

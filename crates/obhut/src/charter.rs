@@ -67,7 +67,9 @@ pub fn offline(command: &cli::Charter, lang: Language, output: Output) -> Result
         cli::Charter::Explain { file } => {
             let checked = load(file)?;
             let text = obhut_charter::explain(&checked, lang.for_charter());
-            print::show(output, &json!({"fingerprint": checked.fingerprint(), "text": text}), |_| println!("{}", text.trim_end()));
+            print::show(output, &json!({"fingerprint": checked.fingerprint(), "text": text}), |_| {
+                println!("{}", text.trim_end())
+            });
             Ok(ExitCode::SUCCESS)
         }
         cli::Charter::Diff { old, new } => {

@@ -85,8 +85,10 @@ pub enum Command {
 }
 
 #[derive(Debug, Args, Default)]
-#[command(after_help = "Example:\n  obhut serve --config /etc/obhut/obhut.toml\n  obhut serve --data ./data --charter charters/minimal.toml\n\n\
-    A sample configuration with every key explained: packaging/obhut.toml")]
+#[command(
+    after_help = "Example:\n  obhut serve --config /etc/obhut/obhut.toml\n  obhut serve --data ./data --charter charters/minimal.toml\n\n\
+    A sample configuration with every key explained: packaging/obhut.toml"
+)]
 pub struct Serve {
     /// Charter in force; by default the configuration's.
     #[arg(long, value_name = "FILE")]
@@ -106,8 +108,10 @@ pub struct Serve {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  obhut demo\n  obhut demo --beds 16 --speed 4\n  obhut demo --recordings recordings/ --data ward --headless --duration 60s\n\n\
-    Started again with the same --data it goes on where it was. Next: open the printed link, then try\n  obhut --data demo-data device list")]
+#[command(
+    after_help = "Examples:\n  obhut demo\n  obhut demo --beds 16 --speed 4\n  obhut demo --recordings recordings/ --data ward --headless --duration 60s\n\n\
+    Started again with the same --data it goes on where it was. Next: open the printed link, then try\n  obhut --data demo-data device list"
+)]
 pub struct Demo {
     /// How many beds have a patient and devices (1 to 32).
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=32))]
@@ -162,7 +166,9 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 #[derive(Debug, Subcommand)]
 pub enum Charter {
     /// Check a charter: every error with line, column, why, and how to mend it.
-    #[command(after_help = "Example:\n  obhut charter check charters/demo.toml\nNext: obhut charter explain charters/demo.toml")]
+    #[command(
+        after_help = "Example:\n  obhut charter check charters/demo.toml\nNext: obhut charter explain charters/demo.toml"
+    )]
     Check {
         /// The charter.
         file: PathBuf,
@@ -186,8 +192,10 @@ pub enum Charter {
 #[derive(Debug, Subcommand)]
 pub enum Device {
     /// Invite a device: prints a one-time token, valid for 15 minutes, for one serial number and model.
-    #[command(after_help = "Example:\n  obhut device invite --model monitor-m1 --serial SN-4711 --bed bed-03\nNext, on the device:\n  \
-        obhut-agent enrol --server https://HOST:8443 --ca-sha256 … --device … --serial … --token-file …")]
+    #[command(
+        after_help = "Example:\n  obhut device invite --model monitor-m1 --serial SN-4711 --bed bed-03\nNext, on the device:\n  \
+        obhut-agent enrol --server https://HOST:8443 --ca-sha256 … --device … --serial … --token-file …"
+    )]
     Invite {
         /// Model of the charter.
         #[arg(long)]
@@ -247,8 +255,10 @@ pub enum Bed {
 #[derive(Debug, Subcommand)]
 pub enum Patient {
     /// Bind a patient to a bed, named by two identifiers: record number and birth date.
-    #[command(after_help = "The identity is read from standard input as JSON, so that no name ends up in the shell's history or the process list:\n  \
-        echo '{\"name\": \"…\", \"birth_date\": \"1950-01-31\", \"record_number\": \"…\"}' | obhut patient bind --bed bed-03")]
+    #[command(
+        after_help = "The identity is read from standard input as JSON, so that no name ends up in the shell's history or the process list:\n  \
+        echo '{\"name\": \"…\", \"birth_date\": \"1950-01-31\", \"record_number\": \"…\"}' | obhut patient bind --bed bed-03"
+    )]
     Bind {
         /// The bed.
         #[arg(long)]
@@ -301,9 +311,11 @@ pub enum Readings {
     /// List which codes are stored, with first and last time.
     List(Which),
     /// Export readings.
-    #[command(after_help = "Examples:\n  obhut readings export --bed bed-01 --format csv --to-file out.csv --from=-10m\n  \
+    #[command(
+        after_help = "Examples:\n  obhut readings export --bed bed-01 --format csv --to-file out.csv --from=-10m\n  \
         obhut readings export --subject 3f… --format wfdb --to-file record1      writes record1.hea and record1.dat, and so on\n\n\
-        A WFDB record holds signals of one rate; each rate becomes a record of its own, with the rate in its name.")]
+        A WFDB record holds signals of one rate; each rate becomes a record of its own, with the rate in its name."
+    )]
     Export {
         #[command(flatten)]
         which: Which,

@@ -38,7 +38,10 @@ impl Client {
             return Err(Failure {
                 exit: Exit::NoServer,
                 message: format!("there is no installation in `{}`", config.data.display()),
-                hint: Some("name it with `--data DIR` or `--config FILE`, or start one: `obhut demo`, `obhut serve`".to_owned()),
+                hint: Some(
+                    "name it with `--data DIR` or `--config FILE`, or start one: `obhut demo`, `obhut serve`"
+                        .to_owned(),
+                ),
             }
             .into());
         }
@@ -60,7 +63,9 @@ impl Client {
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Body>> {
         let request = Request::builder().method(method).uri(path).header(header::HOST, "obhut");
         let request = match body {
-            Some(value) => request.header(header::CONTENT_TYPE, "application/json").body(Body::from(value.to_string()))?,
+            Some(value) => {
+                request.header(header::CONTENT_TYPE, "application/json").body(Body::from(value.to_string()))?
+            }
             None => request.body(Body::empty())?,
         };
         match self {

@@ -133,13 +133,15 @@ impl Config {
     }
 
     fn read(path: &Path) -> Result<File> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration `{}`", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration `{}`", path.display()))?;
         toml::from_str(&text).with_context(|| format!("the configuration `{}` is not understood", path.display()))
     }
 
     fn build(file: File, place: &Place, source: Option<PathBuf>) -> Result<Self> {
         let data = place.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
-        let names = if file.names.is_empty() { vec!["localhost".to_owned(), "127.0.0.1".to_owned()] } else { file.names };
+        let names =
+            if file.names.is_empty() { vec!["localhost".to_owned(), "127.0.0.1".to_owned()] } else { file.names };
         if names.iter().any(|name| name.trim().is_empty()) {
             bail!("`names` holds an empty name; give the names and addresses the server is reached by");
         }

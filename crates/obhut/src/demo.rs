@@ -39,12 +39,25 @@ pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> 
     let config = configure(demo, place)?;
     let recordings = load_recordings(demo.recordings.as_deref(), &progress)?;
 
-    progress.begin("opening keys, store and certificate authority", "Schlüssel, Speicher und Zertifizierungsstelle werden geöffnet");
+    progress.begin(
+        "opening keys, store and certificate authority",
+        "Schlüssel, Speicher und Zertifizierungsstelle werden geöffnet",
+    );
     let note = if recordings.is_empty() { "Demo" } else { "Demo, recordings" };
-    let options = Options { speed: demo.speed, built_in: Some(CHARTER), beds: Some(usize::from(demo.beds)), note: Some(note), existing_only: false };
+    let options = Options {
+        speed: demo.speed,
+        built_in: Some(CHARTER),
+        beds: Some(usize::from(demo.beds)),
+        note: Some(note),
+        existing_only: false,
+    };
     let opened = open::open_all(&config, &options).await?;
     let state = opened.state.clone();
-    progress.done(&format!("charter {} ({})", state.charter.load().name, short(&state.charter.load().rules.fingerprint)));
+    progress.done(&format!(
+        "charter {} ({})",
+        state.charter.load().name,
+        short(&state.charter.load().rules.fingerprint)
+    ));
 
     progress.begin("starting the server", "der Server startet");
     let running = serve::start(&config, opened).await?;
@@ -53,7 +66,8 @@ pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> 
     let began = DeviceTime::from_micros(state.clock.now().micros());
     let beds = plan(demo, &recordings, began)?;
     let client = Client::Local(Box::new(admin::router(state.clone())));
-    let fleet = Fleet::start(beds, began.plus_micros(-BEFORE_MICROS), &client, &running, &config, demo, &progress).await?;
+    let fleet =
+        Fleet::start(beds, began.plus_micros(-BEFORE_MICROS), &client, &running, &config, demo, &progress).await?;
     print_welcome(&running, &fleet, &config, demo, lang)?;
 
     until_over(demo, &fleet).await?;
@@ -70,7 +84,10 @@ fn short(fingerprint: &str) -> &str {
 
 /// The demo's configuration: everything on loopback, written into the data directory so that the tools find it.
 fn configure(demo: &cli::Demo, place: &Place) -> Result<Config> {
-    let mut config = Config::find(&Place { config: None, data: Some(place.data.clone().unwrap_or_else(|| crate::config::DEFAULT_DATA.into())) })?;
+    let mut config = Config::find(&Place {
+        config: None,
+        data: Some(place.data.clone().unwrap_or_else(|| crate::config::DEFAULT_DATA.into())),
+    })?;
     if place.config.is_some() {
         bail!("the demo makes its own configuration; leave `--config` away, or use `obhut serve`");
     }
@@ -81,9 +98,16 @@ fn configure(demo: &cli::Demo, place: &Place) -> Result<Config> {
     let path = config.data.join(LOCAL_CONFIG);
     if !path.exists() {
         use std::os::unix::fs::DirBuilderExt as _;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data).with_context(|| format!("cannot make `{}`", config.data.display()))?;
-        std::fs::write(&path, "# Made by `obhut demo`, so that the tools find their way: obhut --data THIS-DIRECTORY device list\n")
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&config.data)
+            .with_context(|| format!("cannot make `{}`", config.data.display()))?;
+        std::fs::write(
+            &path,
+            "# Made by `obhut demo`, so that the tools find their way: obhut --data THIS-DIRECTORY device list\n",
+        )
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     Ok(config)
 }
@@ -91,7 +115,8 @@ fn configure(demo: &cli::Demo, place: &Place) -> Result<Config> {
 fn load_recordings(folder: Option<&Path>, progress: &Progress) -> Result<Vec<Arc<Recording>>> {
     let Some(folder) = folder else { return Ok(Vec::new()) };
     progress.begin("reading recordings", "Aufzeichnungen werden gelesen");
-    let found = recordings::find(folder).with_context(|| format!("the recordings in `{}` cannot be read", folder.display()))?;
+    let found =
+        recordings::find(folder).with_context(|| format!("the recordings in `{}` cannot be read", folder.display()))?;
     if found.is_empty() {
         bail!("there is no WFDB record (a `.hea` file) in `{}`", folder.display());
     }
@@ -127,16 +152,24 @@ fn print_welcome(running: &Running, fleet: &Fleet, config: &Config, demo: &cli::
     match lang {
         Language::De => {
             println!("\n  Die Station ist live. Im Browser öffnen (Link gilt einmal):\n\n    {link}\n");
-            println!("  Der Browser kennt die Zertifizierungsstelle dieser Demo nicht und warnt; ihr Wurzelzertifikat:");
+            println!(
+                "  Der Browser kennt die Zertifizierungsstelle dieser Demo nicht und warnt; ihr Wurzelzertifikat:"
+            );
             println!("    SHA-256 {}\n", running.opened.state.authority.root_fingerprint());
-            println!("  In einem zweiten Terminal:  obhut --data {data} device list\n                              obhut --data {data} doctor\n");
+            println!(
+                "  In einem zweiten Terminal:  obhut --data {data} device list\n                              obhut --data {data} doctor\n"
+            );
             println!("  Verteiltes Informationssystem; nicht als primärer Alarm zu verwenden. Strg-C beendet.");
         }
         Language::En => {
             println!("\n  The ward is live. Open in a browser (the link works once):\n\n    {link}\n");
-            println!("  The browser does not know this demo's certificate authority and will warn; its root certificate:");
+            println!(
+                "  The browser does not know this demo's certificate authority and will warn; its root certificate:"
+            );
             println!("    SHA-256 {}\n", running.opened.state.authority.root_fingerprint());
-            println!("  In a second terminal:  obhut --data {data} device list\n                         obhut --data {data} doctor\n");
+            println!(
+                "  In a second terminal:  obhut --data {data} device list\n                         obhut --data {data} doctor\n"
+            );
             println!("  Distributed information system; not to be relied on as primary alarm. Ctrl-C ends it.");
         }
     }

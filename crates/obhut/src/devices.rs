@@ -31,7 +31,9 @@ fn object(pairs: &[(&str, &str)]) -> Map<String, Value> {
 
 pub async fn device(client: &Client, command: &Device, output: Output) -> Result<()> {
     match command {
-        Device::Invite { model, serial, id, bed } => invite(client, model, serial, id.as_deref(), bed.as_deref(), output).await,
+        Device::Invite { model, serial, id, bed } => {
+            invite(client, model, serial, id.as_deref(), bed.as_deref(), output).await
+        }
         Device::List => {
             let answer = client.ask(Method::GET, "/v1/devices", None).await?;
             print::show(output, &answer, list);
@@ -46,7 +48,11 @@ pub async fn device(client: &Client, command: &Device, output: Output) -> Result
             let body = json!({"reason": reason});
             let answer = client.ask(Method::POST, &format!("/v1/devices/{}/revoke", escape(id)), Some(&body)).await?;
             print::show(output, &answer, |answer| {
-                let cut = if answer.get("session_cut").and_then(Value::as_bool) == Some(true) { "; its session was cut" } else { "" };
+                let cut = if answer.get("session_cut").and_then(Value::as_bool) == Some(true) {
+                    "; its session was cut"
+                } else {
+                    ""
+                };
                 println!("{} is revoked{cut}", text(answer, "id"));
             });
             Ok(())
@@ -54,19 +60,30 @@ pub async fn device(client: &Client, command: &Device, output: Output) -> Result
         Device::Bind { id, bed, from } => {
             let body = with_time(object(&[("bed", bed)]), "from", from.as_deref())?;
             let answer = client.ask(Method::PUT, &format!("/v1/devices/{}/bed", escape(id)), Some(&body)).await?;
-            print::show(output, &answer, |answer| println!("{} stands at {} from {}", text(answer, "id"), text(answer, "bed"), time(answer, "from")));
+            print::show(output, &answer, |answer| {
+                println!("{} stands at {} from {}", text(answer, "id"), text(answer, "bed"), time(answer, "from"))
+            });
             Ok(())
         }
         Device::Unbind { id, to } => {
             let body = with_time(Map::new(), "to", to.as_deref())?;
             let answer = client.ask(Method::DELETE, &format!("/v1/devices/{}/bed", escape(id)), Some(&body)).await?;
-            print::show(output, &answer, |answer| println!("{} stands at no bed from {}", text(answer, "id"), time(answer, "to")));
+            print::show(output, &answer, |answer| {
+                println!("{} stands at no bed from {}", text(answer, "id"), time(answer, "to"))
+            });
             Ok(())
         }
     }
 }
 
-async fn invite(client: &Client, model: &str, serial: &str, id: Option<&str>, bed: Option<&str>, output: Output) -> Result<()> {
+async fn invite(
+    client: &Client,
+    model: &str,
+    serial: &str,
+    id: Option<&str>,
+    bed: Option<&str>,
+    output: Output,
+) -> Result<()> {
     let body = json!({"devices": [{"model": model, "serial": serial, "id": id}]});
     let answer = client.ask(Method::POST, "/v1/devices", Some(&body)).await?;
     let device = rows(&answer, "devices").next().context("the server's answer is not understood")?;
@@ -92,7 +109,11 @@ async fn invite(client: &Client, model: &str, serial: &str, id: Option<&str>, be
 fn list(answer: &Value) {
     let rows: Vec<Vec<String>> = rows(answer, "devices")
         .map(|d| {
-            ["id", "model", "serial", "state", "bed", "connected"].iter().map(|field| text(d, field)).chain([time(d, "certificate_ends")]).collect()
+            ["id", "model", "serial", "state", "bed", "connected"]
+                .iter()
+                .map(|field| text(d, field))
+                .chain([time(d, "certificate_ends")])
+                .collect()
         })
         .collect();
     print::table(&["DEVICE", "MODEL", "SERIAL", "STATE", "BED", "CONNECTED", "CERTIFICATE ENDS"], &rows);
@@ -106,8 +127,9 @@ fn show(device: &Value) {
         println!("{field:<18}{}", time(device, field));
     }
     println!("\nmay send, by the charter in force:");
-    let rows: Vec<Vec<String>> =
-        rows(device, "may_send").map(|s| vec![text(s, "code"), text(s, "rate_max_hz"), text(s, "resolution")]).collect();
+    let rows: Vec<Vec<String>> = rows(device, "may_send")
+        .map(|s| vec![text(s, "code"), text(s, "rate_max_hz"), text(s, "resolution")])
+        .collect();
     print::table(&["CODE", "AT MOST PER SECOND", "RESOLUTION"], &rows);
 }
 
@@ -130,11 +152,17 @@ pub async fn patient(client: &Client, command: &Patient, output: Output) -> Resu
     match command {
         Patient::Bind { bed, from } => {
             let mut typed = String::new();
-            std::io::stdin().take(64 * 1024).read_to_string(&mut typed).context("the identity could not be read from standard input")?;
+            std::io::stdin()
+                .take(64 * 1024)
+                .read_to_string(&mut typed)
+                .context("the identity could not be read from standard input")?;
             let body: Map<String, Value> = serde_json::from_str(&typed).map_err(|_| Failure {
                 exit: Exit::Refused,
                 message: "standard input does not hold an identity".to_owned(),
-                hint: Some("give JSON with `name`, `birth_date` and `record_number`; see `obhut patient bind --help`".to_owned()),
+                hint: Some(
+                    "give JSON with `name`, `birth_date` and `record_number`; see `obhut patient bind --help`"
+                        .to_owned(),
+                ),
             })?;
             let body = with_time(body, "from", from.as_deref())?;
             let answer = client.ask(Method::PUT, &format!("/v1/beds/{}/patient", escape(bed)), Some(&body)).await?;
@@ -145,7 +173,9 @@ pub async fn patient(client: &Client, command: &Patient, output: Output) -> Resu
         Patient::Unbind { bed, to } => {
             let body = with_time(Map::new(), "to", to.as_deref())?;
             let answer = client.ask(Method::DELETE, &format!("/v1/beds/{}/patient", escape(bed)), Some(&body)).await?;
-            print::show(output, &answer, |answer| println!("{} is empty from {}", text(answer, "bed"), time(answer, "to")));
+            print::show(output, &answer, |answer| {
+                println!("{} is empty from {}", text(answer, "bed"), time(answer, "to"))
+            });
         }
         Patient::Erase { subject, yes } => {
             if !yes {
@@ -158,7 +188,12 @@ pub async fn patient(client: &Client, command: &Patient, output: Output) -> Resu
             }
             let answer = client.ask(Method::DELETE, &format!("/v1/subjects/{}", escape(subject)), None).await?;
             print::show(output, &answer, |answer| {
-                println!("{} is erased: key destroyed, {} objects ({} bytes) overwritten", text(answer, "subject"), text(answer, "objects"), text(answer, "bytes"));
+                println!(
+                    "{} is erased: key destroyed, {} objects ({} bytes) overwritten",
+                    text(answer, "subject"),
+                    text(answer, "objects"),
+                    text(answer, "bytes")
+                );
             });
         }
     }

@@ -65,11 +65,16 @@ pub async fn run(place: &Place, output: Output) -> Result<ExitCode> {
     let mut report = Report::default();
     match Config::find(place) {
         Ok(config) => {
-            let source = config.source.as_ref().map_or_else(|| "built-in defaults".to_owned(), |path| path.display().to_string());
+            let source = config
+                .source
+                .as_ref()
+                .map_or_else(|| "built-in defaults".to_owned(), |path| path.display().to_string());
             report.good("configuration", source);
             examine(&config, &mut report).await;
         }
-        Err(error) => report.wrong("configuration", format!("{error:#}"), "mend the file; packaging/obhut.toml shows every key"),
+        Err(error) => {
+            report.wrong("configuration", format!("{error:#}"), "mend the file; packaging/obhut.toml shows every key")
+        }
     }
     let worst = report.0.iter().map(|finding| finding.grade).max().unwrap_or(Grade::Good);
     let rows: Vec<Value> = report
@@ -93,8 +98,14 @@ async fn examine(config: &Config, report: &mut Report) {
     key(config, report);
     match &config.charter {
         Some(path) => charter_file(path, report),
-        None if config.data.join(crate::open::LAST_CHARTER).exists() => report.good("charter", "the one that last ruled here"),
-        None => report.warning("charter", "none is named in the configuration", "set `charter = …`; the server does not start without one"),
+        None if config.data.join(crate::open::LAST_CHARTER).exists() => {
+            report.good("charter", "the one that last ruled here")
+        }
+        None => report.warning(
+            "charter",
+            "none is named in the configuration",
+            "set `charter = …`; the server does not start without one",
+        ),
     }
     time(report);
     descriptors(report);
@@ -122,7 +133,11 @@ fn data(config: &Config, report: &mut Report) {
             let free = fs.f_bavail.saturating_mul(fs.f_frsize);
             let text = format!("{:.1} GiB free", free as f64 / f64::from(1u32 << 30));
             if free < FREE_FAIL {
-                report.wrong("disk", text, "free space or shorten retention in the charter; when it is full nothing more is stored");
+                report.wrong(
+                    "disk",
+                    text,
+                    "free space or shorten retention in the charter; when it is full nothing more is stored",
+                );
             } else if free < FREE_WARN {
                 report.warning("disk", text, "500 beds write about 25 GiB a day; plan for it");
             } else {
@@ -136,19 +151,27 @@ fn data(config: &Config, report: &mut Report) {
 fn key(config: &Config, report: &mut Report) {
     match &config.key {
         ProviderSpec::File { path, .. } => match std::fs::metadata(path) {
-            Ok(found) if found.mode() & 0o077 != 0 => report.wrong("top key", format!("`{}` can be read by others", path.display()), "chmod 600 it"),
+            Ok(found) if found.mode() & 0o077 != 0 => {
+                report.wrong("top key", format!("`{}` can be read by others", path.display()), "chmod 600 it")
+            }
             Ok(_) if path.starts_with(&config.data) => report.warning(
                 "top key",
                 "lies beside the data it protects",
                 "move it elsewhere, into a systemd credential, or into an HSM, and say so under [key]",
             ),
             Ok(_) => report.good("top key", format!("file `{}`", path.display())),
-            Err(_) => report.warning("top key", format!("`{}` is not there", path.display()), "the first start makes it, or restore it"),
+            Err(_) => report.warning(
+                "top key",
+                format!("`{}` is not there", path.display()),
+                "the first start makes it, or restore it",
+            ),
         },
         ProviderSpec::SystemdCredential { name } => report.good("top key", format!("systemd credential `{name}`")),
         _ => match obhut_pki::provider::open(&config.key) {
             Ok(provider) => report.good("top key", provider.describe()),
-            Err(error) => report.wrong("top key", error.to_string(), "check module, token, key label and PIN file under [key]"),
+            Err(error) => {
+                report.wrong("top key", error.to_string(), "check module, token, key label and PIN file under [key]")
+            }
         },
     }
 }
@@ -157,7 +180,11 @@ fn charter_file(path: &Path, report: &mut Report) {
     match charter::load(path) {
         Ok(loaded) => {
             for warning in loaded.warnings().list() {
-                report.warning("charter", format!("line {}: {}", warning.line, warning.message), "see `obhut charter check`");
+                report.warning(
+                    "charter",
+                    format!("line {}: {}", warning.line, warning.message),
+                    "see `obhut charter check`",
+                );
             }
             report.good("charter", format!("`{}` is sound", path.display()));
         }
@@ -171,17 +198,26 @@ fn charter_file(path: &Path, report: &mut Report) {
 fn time(report: &mut Report) {
     if clock::machine_now() < 1_700_000_000_000_000 {
         report.wrong("clock", "this machine's clock is years behind", "set it, and let a time service keep it");
-    } else if Path::new("/run/systemd/timesync/synchronized").exists() || Path::new("/run/chrony/chronyd.pid").exists() {
+    } else if Path::new("/run/systemd/timesync/synchronized").exists() || Path::new("/run/chrony/chronyd.pid").exists()
+    {
         report.good("clock", "kept by a time service");
     } else {
-        report.warning("clock", "no time service was found", "run systemd-timesyncd or chrony against the hospital's time source");
+        report.warning(
+            "clock",
+            "no time service was found",
+            "run systemd-timesyncd or chrony against the hospital's time source",
+        );
     }
 }
 
 fn descriptors(report: &mut Report) {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(u64::MAX);
     if limit < DESCRIPTORS_WANTED {
-        report.warning("descriptors", format!("at most {limit} open files"), "LimitNOFILE=65536 in the unit, or `ulimit -n 65536`");
+        report.warning(
+            "descriptors",
+            format!("at most {limit} open files"),
+            "LimitNOFILE=65536 in the unit, or `ulimit -n 65536`",
+        );
     } else {
         report.good("descriptors", format!("at most {limit} open files"));
     }
@@ -191,7 +227,11 @@ async fn server(config: &Config, report: &mut Report) {
     let client = match Client::connect(config).await {
         Ok(client) => client,
         Err(error) => {
-            report.wrong("installation", format!("{error:#}").lines().next().unwrap_or_default().to_owned(), "see the message; restore from backup if files are damaged");
+            report.wrong(
+                "installation",
+                format!("{error:#}").lines().next().unwrap_or_default().to_owned(),
+                "see the message; restore from backup if files are damaged",
+            );
             return;
         }
     };
@@ -212,12 +252,20 @@ async fn server(config: &Config, report: &mut Report) {
 fn read_status(status: &Value, report: &mut Report) {
     match status.get("store").and_then(Value::as_str) {
         Some("good") => report.good("storage", "taking and keeping readings"),
-        Some("disk_full") => report.wrong("storage", "the disk is full: live values go on, nothing is stored", "free space; it goes on by itself"),
+        Some("disk_full") => report.wrong(
+            "storage",
+            "the disk is full: live values go on, nothing is stored",
+            "free space; it goes on by itself",
+        ),
         _ => report.wrong("storage", "failed", "see the log; restart the server to reopen the store"),
     }
     let charter = status.get("charter");
     if charter.and_then(|c| c.get("state")).and_then(Value::as_str) == Some("reload_refused") {
-        report.warning("charter in force", "the newest file was refused; an older one rules", "see `obhut charter check`, then `obhut charter reload`");
+        report.warning(
+            "charter in force",
+            "the newest file was refused; an older one rules",
+            "see `obhut charter check`, then `obhut charter reload`",
+        );
     }
     let refused: Vec<String> = status
         .get("refused")
@@ -236,9 +284,16 @@ fn read_devices(answer: &Value, report: &mut Report) {
     let devices: Vec<&Value> = answer.get("devices").and_then(Value::as_array).into_iter().flatten().collect();
     let count = |field: &str, value: &Value| devices.iter().filter(|d| d.get(field) == Some(value)).count();
     let enrolled = count("state", &json!("enrolled"));
-    let unplaced = devices.iter().filter(|d| d.get("state") == Some(&json!("enrolled")) && d.get("bed").is_some_and(Value::is_null)).count();
+    let unplaced = devices
+        .iter()
+        .filter(|d| d.get("state") == Some(&json!("enrolled")) && d.get("bed").is_some_and(Value::is_null))
+        .count();
     report.good("devices", format!("{enrolled} enrolled, {} connected", count("connected", &json!(true))));
     if unplaced > 0 {
-        report.warning("devices", format!("{unplaced} enrolled stand at no bed; what they send for a patient is refused"), "obhut device bind DEVICE --bed BED");
+        report.warning(
+            "devices",
+            format!("{unplaced} enrolled stand at no bed; what they send for a patient is refused"),
+            "obhut device bind DEVICE --bed BED",
+        );
     }
 }

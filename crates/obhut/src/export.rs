@@ -26,7 +26,15 @@ pub async fn readings(client: &Client, command: &Readings, output: Output) -> Re
                     .and_then(Value::as_array)
                     .into_iter()
                     .flatten()
-                    .map(|r| vec![text(r, "reference_id"), text(r, "code"), text(r, "unit"), time(r, "first"), time(r, "last")])
+                    .map(|r| {
+                        vec![
+                            text(r, "reference_id"),
+                            text(r, "code"),
+                            text(r, "unit"),
+                            time(r, "first"),
+                            time(r, "last"),
+                        ]
+                    })
                     .collect();
                 println!("patient {}", text(answer, "subject"));
                 print::table(&["READING", "CODE", "UNIT", "FIRST", "LAST"], &rows);
@@ -68,7 +76,10 @@ fn query(which: &Which) -> Result<String> {
 async fn for_each_run(mut body: Body, mut each: impl FnMut(Code, Run) -> Result<()>) -> Result<()> {
     let mut pending: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.context("the server stopped in the middle; what was written is not complete")?.into_data() else { continue };
+        let Ok(data) = frame.context("the server stopped in the middle; what was written is not complete")?.into_data()
+        else {
+            continue;
+        };
         pending.extend_from_slice(&data);
         let whole = pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let rest = pending.split_off(whole);
@@ -79,7 +90,11 @@ async fn for_each_run(mut body: Body, mut each: impl FnMut(Code, Run) -> Result<
         }
         pending = rest;
     }
-    if pending.is_empty() { Ok(()) } else { bail!("the server stopped in the middle; what was written is not complete") }
+    if pending.is_empty() {
+        Ok(())
+    } else {
+        bail!("the server stopped in the middle; what was written is not complete")
+    }
 }
 
 async fn csv(body: Body, mut out: impl Write) -> Result<()> {
@@ -94,7 +109,8 @@ fn csv_run(out: &mut impl Write, code: Code, run: &Run) -> std::io::Result<()> {
         Run::Numerics { step, values } => {
             for (at, steps, quality) in values {
                 // Exact: the value as the charter's step times a whole number, never through a float.
-                let value = steps.and_then(|steps| step.times(steps)).map_or_else(String::new, |value| value.to_string());
+                let value =
+                    steps.and_then(|steps| step.times(steps)).map_or_else(String::new, |value| value.to_string());
                 writeln!(out, "{},{},{code},{value},{unit},{}", rfc3339(at.micros()), code.number(), quality.bits())?;
             }
         }
@@ -113,7 +129,8 @@ async fn wfdb(body: Body, path: &Path, output: Output) -> Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).context("the record needs a name")?.to_owned();
     let mut channels: Vec<(Code, ExportChannel)> = Vec::new();
     for_each_run(body, |code, run| wfdb_run(&mut channels, code, run)).await?;
-    let export = Export { name, channels: channels.into_iter().map(|(_, channel)| channel).collect(), comments: Vec::new() };
+    let export =
+        Export { name, channels: channels.into_iter().map(|(_, channel)| channel).collect(), comments: Vec::new() };
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut written = Vec::new();
     for file in obhut_wfdb::write(&export)? {
@@ -135,7 +152,10 @@ fn wfdb_run(channels: &mut Vec<(Code, ExportChannel)>, code: Code, run: Run) -> 
         Run::Waveform { rate, .. } => *rate,
         Run::Numerics { values, .. } => numeric_rate(values),
     };
-    let at = match channels.iter().position(|(known, channel)| *known == code && (channel.rate == rate || matches!(run, Run::Numerics { .. }))) {
+    let at = match channels
+        .iter()
+        .position(|(known, channel)| *known == code && (channel.rate == rate || matches!(run, Run::Numerics { .. })))
+    {
         Some(at) => at,
         None => {
             channels.push((code, ExportChannel::of(code, rate)));
@@ -148,7 +168,10 @@ fn wfdb_run(channels: &mut Vec<(Code, ExportChannel)>, code: Code, run: Run) -> 
             start,
             gain: scale.gain,
             baseline: scale.baseline,
-            samples: samples.into_iter().map(|sample| if sample == NO_VALUE { ABSENT } else { i32::from(sample) }).collect(),
+            samples: samples
+                .into_iter()
+                .map(|sample| if sample == NO_VALUE { ABSENT } else { i32::from(sample) })
+                .collect(),
         }),
         Run::Numerics { step, values } => {
             channel.push_numerics(1.0 / step.to_f64(), values.into_iter().map(|(at, steps, _)| (at, steps)));
@@ -159,7 +182,8 @@ fn wfdb_run(channels: &mut Vec<(Code, ExportChannel)>, code: Code, run: Run) -> 
 
 /// The grid numbers are put on: the median distance of neighbours, at least a tenth of a second, at most an hour.
 fn numeric_rate(values: &[(DeviceTime, Option<i32>, Quality)]) -> SampleRate {
-    let mut distances: Vec<i64> = values.windows(2).filter_map(|w| w.last().zip(w.first())).map(|(b, a)| b.0.since(a.0)).collect();
+    let mut distances: Vec<i64> =
+        values.windows(2).filter_map(|w| w.last().zip(w.first())).map(|(b, a)| b.0.since(a.0)).collect();
     distances.sort_unstable();
     let median = distances.get(distances.len() / 2).copied().unwrap_or(1_000_000).clamp(100_000, 3_600_000_000);
     let microhertz = u32::try_from(1_000_000_000_000 / median).unwrap_or(u32::MAX);

@@ -29,7 +29,9 @@ fn main() -> ExitCode {
     let json = cli.output == Output::Json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return exit::report(&anyhow::Error::from(error).context("the runtime could not be started"), json),
+        Err(error) => {
+            return exit::report(&anyhow::Error::from(error).context("the runtime could not be started"), json);
+        }
     };
     let result = runtime.block_on(run(cli));
     // Threads that still wait for a disk must not hold up the end; everything that matters was waited for by now.
@@ -43,7 +45,9 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let lang = cli.lang.unwrap_or_else(Language::of_environment);
     match &cli.command {
-        Command::Charter(command) if !matches!(command, cli::Charter::Reload) => return charter::offline(command, lang, cli.output),
+        Command::Charter(command) if !matches!(command, cli::Charter::Reload) => {
+            return charter::offline(command, lang, cli.output);
+        }
         Command::Demo(demo) => return demo::run(demo, &cli.place, lang).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => return doctor::run(&cli.place, cli.output).await,
         _ => {}
@@ -76,14 +80,18 @@ async fn link(client: &client::Client, output: Output) -> anyhow::Result<()> {
         .into());
     }
     let answer = client.ask(http::Method::POST, "/v1/link", None).await?;
-    print::show(output, &answer, |answer| println!("{}\nonce, within {} minutes", print::text(answer, "link"), print::text(answer, "minutes")));
+    print::show(output, &answer, |answer| {
+        println!("{}\nonce, within {} minutes", print::text(answer, "link"), print::text(answer, "minutes"))
+    });
     Ok(())
 }
 
 impl Language {
     /// The language of `LC_ALL`, `LC_MESSAGES` or `LANG`; English unless it is German.
     fn of_environment() -> Self {
-        let found = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        let found = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
         if found.is_some_and(|value| value.starts_with("de")) { Self::De } else { Self::En }
     }
 

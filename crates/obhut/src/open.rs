@@ -63,7 +63,9 @@ pub async fn open_all(config: &Config, options: &Options) -> Result<Opened> {
     let (config, speed) = (config.clone(), if options.speed > 0.0 { options.speed } else { 1.0 });
     let source = Source { config: config.clone(), built_in: options.built_in, beds: options.beds, note: options.note };
     let existing_only = options.existing_only;
-    tokio::task::spawn_blocking(move || open_now(&config, speed, source, existing_only)).await.context("opening broke off")?
+    tokio::task::spawn_blocking(move || open_now(&config, speed, source, existing_only))
+        .await
+        .context("opening broke off")?
 }
 
 fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) -> Result<Opened> {
@@ -75,15 +77,18 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
     // The charter first: nothing is made on disk for one that cannot rule.
     let (charter, charter_refused) = source.first()?;
     let provider = obhut_pki::provider::open(&config.key).context("the top key cannot be opened")?;
-    let store = EmbeddedStore::open(&store_dir, provider.clone(), obhut_store::Options::default()).context("the store cannot be opened")?;
+    let store = EmbeddedStore::open(&store_dir, provider.clone(), obhut_store::Options::default())
+        .context("the store cannot be opened")?;
     let store = Arc::new(store);
     let names = ServerNames::new(&config.names).context("the server's names are not usable")?;
     let now = obhut_http::state::unix(obhut_http::state::real_now());
-    let authority = Authority::open_or_create(config.data.join("pki"), provider, names, now).context("the certificate authority cannot be opened")?;
+    let authority = Authority::open_or_create(config.data.join("pki"), provider, names, now)
+        .context("the certificate authority cannot be opened")?;
     let authority = Arc::new(authority);
     let revocations = Arc::new(Revocations::new());
     let records: Arc<dyn Records> = store.clone();
-    let enrolment = Arc::new(Enrolment::new(authority.clone(), Arc::new(StoreRegister(records.clone())), revocations.clone()));
+    let enrolment =
+        Arc::new(Enrolment::new(authority.clone(), Arc::new(StoreRegister(records.clone())), revocations.clone()));
     // Only a demonstration runs at another speed, and only there may stored times lie ahead of the machine's clock.
     let not_before = if source.built_in.is_some() { newest_reading(&store)? } else { 0 };
     let clock = WardClock::at_speed(speed, not_before);
@@ -117,7 +122,9 @@ fn newest_reading(store: &EmbeddedStore) -> Result<i64> {
 fn make_private(dir: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     match std::fs::metadata(dir) {
-        Ok(found) if found.mode() & 0o077 != 0 => bail!("the data directory `{}` can be opened by others; chmod 700 it", dir.display()),
+        Ok(found) if found.mode() & 0o077 != 0 => {
+            bail!("the data directory `{}` can be opened by others; chmod 700 it", dir.display())
+        }
         Ok(_) => Ok(()),
         Err(_) => std::fs::DirBuilder::new()
             .recursive(true)
@@ -138,11 +145,18 @@ struct Source {
 impl Source {
     fn in_force(&self, name: &str, checked: Checked) -> CharterInForce {
         let rules = Arc::new(checked.compile());
-        let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned());
+        let name =
+            Path::new(name).file_name().map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned());
         let beds = checked.beds().iter().take(self.beds.unwrap_or(usize::MAX));
         CharterInForce {
             name,
-            ward: (checked.ward().id.to_string(), self.note.map_or_else(|| checked.ward().name.to_string(), |note| format!("{} · {note}", *checked.ward().name))),
+            ward: (
+                checked.ward().id.to_string(),
+                self.note.map_or_else(
+                    || checked.ward().name.to_string(),
+                    |note| format!("{} · {note}", *checked.ward().name),
+                ),
+            ),
             beds: beds.map(|bed| ((*bed.id).clone(), bed.label.to_string())).collect(),
             checked,
             rules,
@@ -157,7 +171,8 @@ impl Source {
     fn read(&self) -> Result<(String, String)> {
         match (&self.config.charter, self.built_in) {
             (Some(path), _) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the charter `{}`", path.display()))?;
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the charter `{}`", path.display()))?;
                 Ok((path.display().to_string(), text))
             }
             (None, Some((name, text))) => Ok((name.to_owned(), text.to_owned())),
@@ -184,7 +199,9 @@ impl Source {
             Err(refused) => refused,
         };
         let Ok(text) = std::fs::read_to_string(self.kept()) else { return Err(refused) };
-        let Ok(checked) = charter::parse_as_of(LAST_CHARTER, &text, kept_on(&self.kept())?) else { return Err(refused) };
+        let Ok(checked) = charter::parse_as_of(LAST_CHARTER, &text, kept_on(&self.kept())?) else {
+            return Err(refused);
+        };
         tracing::error!("the charter file was refused; the one in force before stays:\n{refused:#}");
         Ok((self.in_force(LAST_CHARTER, checked), true))
     }
@@ -197,7 +214,8 @@ impl Source {
 
 /// The day a charter came into force here.
 fn kept_on(path: &Path) -> Result<obhut_charter::Date> {
-    let modified = std::fs::metadata(path).and_then(|found| found.modified()).context("the kept charter has no date")?;
+    let modified =
+        std::fs::metadata(path).and_then(|found| found.modified()).context("the kept charter has no date")?;
     charter::day_of(jiff::Timestamp::try_from(modified).context("the kept charter has no date")?)
 }
 
@@ -207,5 +225,7 @@ fn keep(path: &Path, text: &str) -> Result<()> {
         return Ok(());
     }
     let new: PathBuf = path.with_extension("new");
-    std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path)).with_context(|| format!("cannot keep the charter as `{}`", path.display()))
+    std::fs::write(&new, text)
+        .and_then(|()| std::fs::rename(&new, path))
+        .with_context(|| format!("cannot keep the charter as `{}`", path.display()))
 }

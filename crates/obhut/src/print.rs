@@ -20,7 +20,8 @@ pub fn table(heading: &[&str], rows: &[Vec<String>]) {
         cells.chain(heading.get(column).map(|h| h.chars().count())).max().unwrap_or(0)
     };
     let line = |cells: Vec<&str>| {
-        let padded: Vec<String> = cells.iter().enumerate().map(|(i, cell)| format!("{cell:<w$}", w = width(i))).collect();
+        let padded: Vec<String> =
+            cells.iter().enumerate().map(|(i, cell)| format!("{cell:<w$}", w = width(i))).collect();
         println!("{}", padded.join("  ").trim_end());
     };
     line(heading.to_vec());
@@ -69,7 +70,9 @@ pub fn parse_time(text: &str, now: i64) -> anyhow::Result<i64> {
         let ago = crate::cli::duration(ago).map_err(anyhow::Error::msg)?;
         return Ok(now.saturating_sub(i64::try_from(ago.as_micros()).unwrap_or(i64::MAX)));
     }
-    let at: Timestamp = text.parse().map_err(|_| anyhow::anyhow!("`{text}` is not a time; write 2026-11-23T20:00:00+01:00, or -10m"))?;
+    let at: Timestamp = text
+        .parse()
+        .map_err(|_| anyhow::anyhow!("`{text}` is not a time; write 2026-11-23T20:00:00+01:00, or -10m"))?;
     Ok(at.as_microsecond())
 }
 

@@ -82,13 +82,21 @@ pub async fn start(config: &Config, opened: Opened) -> Result<Running> {
     let state = opened.state.clone();
     let https = bind(config.listen.https).await?;
     let socket = config.socket();
-    let admin_socket = AdminSocket::bind(&socket).with_context(|| format!("the operator's socket `{}` cannot be made", socket.display()))?;
+    let admin_socket = AdminSocket::bind(&socket)
+        .with_context(|| format!("the operator's socket `{}` cannot be made", socket.display()))?;
 
-    let tls = server_config(&state.authority, &state.revocations, &state.https_refusals, ClientAuth::Optional, &[b"h2", b"http/1.1"])?;
+    let tls = server_config(
+        &state.authority,
+        &state.revocations,
+        &state.https_refusals,
+        ClientAuth::Optional,
+        &[b"h2", b"http/1.1"],
+    )?;
     // The door counts its own refusals, from what TLS answers it.
     let door_tls = server_config(&state.authority, &state.revocations, &Arc::default(), ClientAuth::Required, &[])?;
-    let door = Door::open(state.gateway_context(door_tls, Limits::default()), &[config.listen.gateway])
-        .with_context(|| format!("cannot listen on {} for devices; is another server running?", config.listen.gateway))?;
+    let door = Door::open(state.gateway_context(door_tls, Limits::default()), &[config.listen.gateway]).with_context(
+        || format!("cannot listen on {} for devices; is another server running?", config.listen.gateway),
+    )?;
     state.door_opened(&door);
 
     let https_address = https.local_addr()?;
@@ -97,7 +105,7 @@ pub async fn start(config: &Config, opened: Opened) -> Result<Running> {
     let _ = state.gateway_address.set(gateway_address);
     let stop = state.stopping.clone();
     let mut tasks = vec![
-        tokio::spawn(state.live.clone().run()),
+        tokio::spawn(keep_live(state.clone())),
         tokio::spawn(housekeeping(state.clone())),
         tokio::spawn(admin_socket.serve(admin::router(state.clone()), stop.clone())),
     ];
@@ -117,7 +125,17 @@ pub async fn start(config: &Config, opened: Opened) -> Result<Running> {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for pages; is another server running, or is the port reserved?"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} for pages; is another server running, or is the port reserved?")
+    })
+}
+
+/// Keeps the live pages fed until the server stops.
+async fn keep_live(state: Arc<obhut_http::AppState>) {
+    tokio::select! {
+        () = state.live.clone().run() => {}
+        () = state.stopping.cancelled() => {}
+    }
 }
 
 /// Expires what is past its retention, and notices stays that begin or end by the clock.
@@ -151,7 +169,9 @@ impl Running {
             let _ = tokio::time::timeout(Duration::from_secs(10), task).await;
         }
         let store = self.opened.store.clone();
-        tokio::task::spawn_blocking(move || store.close()).await?.context("the store could not be closed cleanly; nothing acknowledged is lost")?;
+        tokio::task::spawn_blocking(move || store.close())
+            .await?
+            .context("the store could not be closed cleanly; nothing acknowledged is lost")?;
         tracing::info!("stopped");
         Ok(())
     }

@@ -20,7 +20,8 @@ pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Valu
             .beds
             .iter()
             .map(|(bed, label)| {
-                let subject = subjects.iter().find(|s| s.bed == *bed && s.from <= now && s.to.is_none_or(|to| now < to));
+                let subject =
+                    subjects.iter().find(|s| s.bed == *bed && s.from <= now && s.to.is_none_or(|to| now < to));
                 let here: Vec<&str> = devices
                     .iter()
                     .filter(|d| d.bed == *bed && d.from <= now && d.to.is_none_or(|to| now < to))
@@ -50,7 +51,9 @@ fn is_iso_date(text: &str) -> bool {
     let number = |part: &str, digits: usize| (part.len() == digits).then(|| part.parse::<u32>().ok()).flatten();
     match parts.as_slice() {
         [year, month, day] => {
-            number(year, 4).is_some() && number(month, 2).is_some_and(|m| (1..=12).contains(&m)) && number(day, 2).is_some_and(|d| (1..=31).contains(&d))
+            number(year, 4).is_some()
+                && number(month, 2).is_some_and(|m| (1..=12).contains(&m))
+                && number(day, 2).is_some_and(|d| (1..=31).contains(&d))
         }
         _ => false,
     }
@@ -65,7 +68,11 @@ pub(super) async fn admit(
         return Err(AdminError::bad("birth_date", "the birth date is not a date", "write it as YYYY-MM-DD"));
     }
     if admit.record_number.trim().is_empty() || admit.name.trim().is_empty() {
-        return Err(AdminError::bad("identifiers", "a patient is bound with a record number, a birth date and a name", "read them off the wristband"));
+        return Err(AdminError::bad(
+            "identifiers",
+            "a patient is bound with a record number, a birth date and a name",
+            "read them off the wristband",
+        ));
     }
     blocking(move || {
         let bed = declared_bed(&state, &bed)?;
@@ -93,9 +100,13 @@ pub(super) async fn discharge(
     .await
 }
 
-pub(super) async fn erase(State(state): State<Arc<AppState>>, Path(subject): Path<String>) -> Result<Json<Value>, AdminError> {
-    let subject: Subject =
-        subject.parse().map_err(|_| AdminError::bad("subject", "a subject is named by its pseudonym", "see `obhut bed list`"))?;
+pub(super) async fn erase(
+    State(state): State<Arc<AppState>>,
+    Path(subject): Path<String>,
+) -> Result<Json<Value>, AdminError> {
+    let subject: Subject = subject
+        .parse()
+        .map_err(|_| AdminError::bad("subject", "a subject is named by its pseudonym", "see `obhut bed list`"))?;
     blocking(move || {
         let erased = state.readings.erase(subject)?;
         state.refresh()?;

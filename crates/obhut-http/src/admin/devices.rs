@@ -38,7 +38,11 @@ pub struct InviteWanted {
 
 fn device_id(text: &str) -> Result<DeviceId, AdminError> {
     DeviceId::new(text).map_err(|error| {
-        AdminError::bad("device_name", format!("`{text}` is not a device name: {error}"), "give a name of your own with `--id`")
+        AdminError::bad(
+            "device_name",
+            format!("`{text}` is not a device name: {error}"),
+            "give a name of your own with `--id`",
+        )
     })
 }
 
@@ -51,7 +55,10 @@ fn state_name(state: DeviceState) -> &'static str {
 }
 
 fn view(state: &AppState, record: &DeviceRecord, stays: &[DeviceAtBed], now: DeviceTime) -> Value {
-    let bed = stays.iter().find(|s| s.device == record.id && s.from <= now && s.to.is_none_or(|to| now < to)).map(|s| s.bed.as_str());
+    let bed = stays
+        .iter()
+        .find(|s| s.device == record.id && s.from <= now && s.to.is_none_or(|to| now < to))
+        .map(|s| s.bed.as_str());
     json!({
         "id": record.id.as_str(), "model": record.model.as_str(), "serial": record.serial, "state": state_name(record.state),
         "invited_at": record.invited_at.micros(), "enrolled_at": record.enrolled_at.map(ServerTime::micros),
@@ -73,10 +80,15 @@ pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Valu
 
 fn known(state: &AppState, id: &DeviceId) -> Result<DeviceRecord, AdminError> {
     let found = state.records.device(id)?;
-    found.ok_or_else(|| AdminError::unknown("device_unknown", format!("device `{id}` is not known"), "see `obhut device list`"))
+    found.ok_or_else(|| {
+        AdminError::unknown("device_unknown", format!("device `{id}` is not known"), "see `obhut device list`")
+    })
 }
 
-pub(super) async fn show(State(state): State<Arc<AppState>>, Path(id): Path<String>) -> Result<Json<Value>, AdminError> {
+pub(super) async fn show(
+    State(state): State<Arc<AppState>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, AdminError> {
     blocking(move || {
         let record = known(&state, &device_id(&id)?)?;
         let (stays, _) = state.records.bindings()?;
@@ -94,9 +106,16 @@ pub(super) async fn show(State(state): State<Arc<AppState>>, Path(id): Path<Stri
     .await
 }
 
-pub(super) async fn invite(State(state): State<Arc<AppState>>, Json(request): Json<InviteRequest>) -> Result<Json<Value>, AdminError> {
+pub(super) async fn invite(
+    State(state): State<Arc<AppState>>,
+    Json(request): Json<InviteRequest>,
+) -> Result<Json<Value>, AdminError> {
     if request.devices.len() > INVITES_MAX {
-        return Err(AdminError::bad("too_many", format!("at most {INVITES_MAX} invitations at once"), "split the list"));
+        return Err(AdminError::bad(
+            "too_many",
+            format!("at most {INVITES_MAX} invitations at once"),
+            "split the list",
+        ));
     }
     blocking(move || {
         let rows = request.devices.iter().map(|wanted| invite_one(&state, wanted)).collect::<Result<Vec<_>, _>>();
@@ -113,7 +132,11 @@ fn invite_one(state: &AppState, wanted: &InviteWanted) -> Result<Value, AdminErr
         .filter(|model| state.charter.load().rules.models.contains_key(model))
         .ok_or_else(|| {
             let message = format!("the charter declares no model `{}`", wanted.model);
-            AdminError::bad("model_undeclared", message, "declare it under [[device_model]], or see `obhut charter explain`")
+            AdminError::bad(
+                "model_undeclared",
+                message,
+                "declare it under [[device_model]], or see `obhut charter explain`",
+            )
         })?;
     let token = Token::generate().map_err(|error| AdminError::internal(error.to_string()))?;
     let now = crate::state::real_now();
@@ -129,8 +152,10 @@ fn invite_one(state: &AppState, wanted: &InviteWanted) -> Result<Value, AdminErr
         certificate_ends: None,
     };
     state.records.invite(&record, token.hash(), expires)?;
-    Ok(json!({"id": record.id.as_str(), "model": record.model.as_str(), "serial": wanted.serial, "token": token.text().as_str(),
-              "expires": expires.micros()}))
+    Ok(
+        json!({"id": record.id.as_str(), "model": record.model.as_str(), "serial": wanted.serial, "token": token.text().as_str(),
+              "expires": expires.micros()}),
+    )
 }
 
 #[derive(Deserialize)]

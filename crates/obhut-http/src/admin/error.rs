@@ -46,8 +46,12 @@ impl AdminError {
 impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unknown(what) => Self::unknown("unknown", format!("{what} is not known"), "list what there is and check the name"),
-            StoreError::Conflict(text) => Self::conflict("conflict", text, "end what contradicts it first, or choose another time"),
+            StoreError::Unknown(what) => {
+                Self::unknown("unknown", format!("{what} is not known"), "list what there is and check the name")
+            }
+            StoreError::Conflict(text) => {
+                Self::conflict("conflict", text, "end what contradicts it first, or choose another time")
+            }
             other => {
                 tracing::error!(error = &other as &dyn std::error::Error, "storage failed for an operator's request");
                 Self::internal(other.to_string())

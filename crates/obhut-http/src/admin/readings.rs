@@ -95,7 +95,9 @@ impl RunLine {
             Self::Numerics { code, step, values } => {
                 let values: Option<Vec<_>> = values
                     .into_iter()
-                    .map(|(at, steps, quality)| Some((DeviceTime::from_micros(at), steps, Quality::from_bits(quality)?)))
+                    .map(|(at, steps, quality)| {
+                        Some((DeviceTime::from_micros(at), steps, Quality::from_bits(quality)?))
+                    })
                     .collect();
                 Some((Code::new(code), Run::Numerics { step: step.parse().ok()?, values: values? }))
             }
@@ -117,19 +119,30 @@ impl RunLine {
 
 fn subject_of(state: &AppState, which: &Which) -> Result<Subject, AdminError> {
     if let Some(text) = &which.subject {
-        return text.parse().map_err(|_| AdminError::bad("subject", "a subject is named by its pseudonym", "see `obhut bed list`"));
+        return text
+            .parse()
+            .map_err(|_| AdminError::bad("subject", "a subject is named by its pseudonym", "see `obhut bed list`"));
     }
-    let bed = which.bed.as_deref().ok_or_else(|| AdminError::bad("subject", "whose readings?", "give `--subject` or `--bed`"))?;
+    let bed = which
+        .bed
+        .as_deref()
+        .ok_or_else(|| AdminError::bad("subject", "whose readings?", "give `--subject` or `--bed`"))?;
     let bed = super::devices::declared_bed(state, bed)?;
     let now = time_or_now(state, None);
     let (_, stays) = state.records.bindings()?;
     let stay = stays.iter().find(|s| s.bed == bed && s.from <= now && s.to.is_none_or(|to| now < to));
-    stay.map(|s| s.subject).ok_or_else(|| AdminError::unknown("bed_empty", format!("nobody is bound to bed `{bed}`"), "see `obhut bed list`"))
+    stay.map(|s| s.subject).ok_or_else(|| {
+        AdminError::unknown("bed_empty", format!("nobody is bound to bed `{bed}`"), "see `obhut bed list`")
+    })
 }
 
 fn code_of(text: &str) -> Result<Code, AdminError> {
     Code::by_reference_id(text).or_else(|| text.parse().ok().map(Code::new)).ok_or_else(|| {
-        AdminError::bad("code", format!("`{text}` is not a code"), "give a reference identifier like `MDC_ECG_HEART_RATE`, or its number")
+        AdminError::bad(
+            "code",
+            format!("`{text}` is not a code"),
+            "give a reference identifier like `MDC_ECG_HEART_RATE`, or its number",
+        )
     })
 }
 
@@ -149,12 +162,17 @@ fn plan(state: &AppState, which: &Which) -> Result<(Subject, Vec<(Code, TimeRang
     let found = codes
         .into_iter()
         .filter(|(code, first, last)| wanted.is_none_or(|w| w == *code) && range.touches(*first, *last))
-        .map(|(code, first, last)| (code, TimeRange { from: range.from.max(first), to: range.to.min(last.plus_micros(1)) }))
+        .map(|(code, first, last)| {
+            (code, TimeRange { from: range.from.max(first), to: range.to.min(last.plus_micros(1)) })
+        })
         .collect();
     Ok((subject, found))
 }
 
-pub(super) async fn list(State(state): State<Arc<AppState>>, Query(which): Query<Which>) -> Result<Json<Value>, AdminError> {
+pub(super) async fn list(
+    State(state): State<Arc<AppState>>,
+    Query(which): Query<Which>,
+) -> Result<Json<Value>, AdminError> {
     blocking(move || {
         let (subject, codes) = plan(&state, &which)?;
         let rows: Vec<Value> = codes
@@ -170,7 +188,10 @@ pub(super) async fn list(State(state): State<Arc<AppState>>, Query(which): Query
     .await
 }
 
-pub(super) async fn runs(State(state): State<Arc<AppState>>, Query(which): Query<Which>) -> Result<Response, AdminError> {
+pub(super) async fn runs(
+    State(state): State<Arc<AppState>>,
+    Query(which): Query<Which>,
+) -> Result<Response, AdminError> {
     let for_plan = state.clone();
     let (subject, codes) = blocking(move || plan(&for_plan, &which)).await?;
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(WINDOWS_WAITING_MAX);

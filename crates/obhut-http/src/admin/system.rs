@@ -14,7 +14,8 @@ use std::sync::Arc;
 pub(super) async fn status(State(state): State<Arc<AppState>>) -> Json<Value> {
     let charter = state.charter.load();
     let system = state.system_state();
-    let refused: serde_json::Map<String, Value> = system.refused.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
+    let refused: serde_json::Map<String, Value> =
+        system.refused.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "ready": state.is_ready(), "server_time": state.clock.now().micros(),
         "store": system.store, "charter": {"name": charter.name, "fingerprint": charter.rules.fingerprint, "state": system.charter},
@@ -40,13 +41,17 @@ pub(super) struct Language {
 pub(super) async fn charter(State(state): State<Arc<AppState>>, Query(query): Query<Language>) -> Json<Value> {
     let lang = if query.lang.as_deref() == Some("en") { Lang::En } else { Lang::De };
     let charter = state.charter.load();
-    Json(json!({"name": charter.name, "fingerprint": charter.rules.fingerprint, "text": obhut_charter::explain(&charter.checked, lang)}))
+    Json(
+        json!({"name": charter.name, "fingerprint": charter.rules.fingerprint, "text": obhut_charter::explain(&charter.checked, lang)}),
+    )
 }
 
 pub(super) async fn reload_charter(State(state): State<Arc<AppState>>) -> Result<Json<Value>, AdminError> {
     blocking(move || match state.reload_charter() {
         Ok(fingerprint) => Ok(Json(json!({"fingerprint": fingerprint, "state": "in_force"}))),
-        Err(problems) => Err(AdminError::bad("charter_refused", problems, "mend the file and try again; the charter in force stays")),
+        Err(problems) => {
+            Err(AdminError::bad("charter_refused", problems, "mend the file and try again; the charter in force stays"))
+        }
     })
     .await
 }
@@ -56,5 +61,9 @@ pub(super) async fn metrics(State(state): State<Arc<AppState>>) -> Response {
 }
 
 pub(super) async fn ready(State(state): State<Arc<AppState>>) -> Response {
-    if state.is_ready() { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response() }
+    if state.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
 }

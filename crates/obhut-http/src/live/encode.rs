@@ -1,7 +1,7 @@
 //! The bytes of the live stream, as `docs/live-stream.md` describes them.
 
-use super::plan::{LiveDevice, Plan};
 use super::SystemState;
+use super::plan::{LiveDevice, Plan};
 use bytes::{BufMut, Bytes, BytesMut};
 use obhut_charter::rules::Rules;
 use obhut_model::{Code, DeviceId, Numeric, ServerTime, Wave};
@@ -92,12 +92,16 @@ pub(super) fn numbers(now: ServerTime, values: &[(u16, Numeric)]) -> Bytes {
 }
 
 /// The tick.
-pub(super) fn tick(now: ServerTime, devices: &[(DeviceId, &'static str, u64)], system: &SystemState, clients: usize) -> Bytes {
-    let rows: Vec<Value> = devices
-        .iter()
-        .map(|(id, state, heard)| json!([id.as_str(), state, (*heard > 0).then_some(heard)]))
-        .collect();
-    let refused: Map<String, Value> = system.refused.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
+pub(super) fn tick(
+    now: ServerTime,
+    devices: &[(DeviceId, &'static str, u64)],
+    system: &SystemState,
+    clients: usize,
+) -> Bytes {
+    let rows: Vec<Value> =
+        devices.iter().map(|(id, state, heard)| json!([id.as_str(), state, (*heard > 0).then_some(heard)])).collect();
+    let refused: Map<String, Value> =
+        system.refused.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
     tagged(
         TICK,
         &json!({"t": now.micros(), "store": system.store, "charter": system.charter, "devices": rows, "refused": refused,

@@ -262,9 +262,7 @@ fn bad_minutes(seed: u64, full: bool) {
     chain.server.mend();
     let now = chain.now;
     chain.beds.iter_mut().for_each(|bed| bed.mend(now));
-    let settled = chain.run(now + 900_000_000, |chain| {
-        chain.beds.iter().all(|bed| bed.pending() == 0)
-    });
+    let settled = chain.run(now + 900_000_000, |chain| chain.beds.iter().all(|bed| bed.pending() == 0));
     assert!(settled, "not everything was delivered: {:?}", chain.server.refused);
     chain.crash();
     let arrived = check(&chain, true);

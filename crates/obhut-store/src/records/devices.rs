@@ -54,7 +54,8 @@ pub(crate) fn invite(
     let id = device.id.as_str();
     let known = get(tx, &device.id)?;
     // A device that was switched off until its certificate ran out comes back under its own name, with a new invitation.
-    let ran_out = known.as_ref().is_some_and(|known| known.certificate_ends.is_some_and(|ends| ends <= device.invited_at));
+    let ran_out =
+        known.as_ref().is_some_and(|known| known.certificate_ends.is_some_and(|ends| ends <= device.invited_at));
     match known.map(|known| known.state) {
         Some(DeviceState::Enrolled) if !ran_out => {
             return Err(StoreError::Conflict(format!(

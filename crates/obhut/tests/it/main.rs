@@ -1,0 +1,12 @@
+//! The whole program, from outside: the binary that is shipped, and clients that nobody here wrote.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code; helpers lie outside the test functions"
+)]
+
+mod door;
+mod https;
+mod mqtt;
+mod support;
