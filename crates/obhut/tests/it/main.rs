@@ -9,4 +9,5 @@
 mod door;
 mod https;
 mod mqtt;
+mod replay;
 mod support;
