@@ -1,6 +1,6 @@
 //! One device's MQTT session, sans I/O: bytes in, bytes out, publishes handed to an [`Intake`], acknowledgements in order once durable.
 //!
-//! Protocol state is mqtt-protocol-core's, in the server role, for 3.1.1 and 5, behind [`crate::guard`]. This is a door, not a broker: no
+//! Protocol state is mqtt-protocol-core's, in the server role, for 3.1.1 and 5, behind a guard of ours. This is a door, not a broker: no
 //! stored session, no retained or will message, no wildcard, no way from device to device; the only subscription is to one's own commands.
 //! It knows no clock, socket or store.
 //!

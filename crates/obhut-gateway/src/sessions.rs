@@ -1,6 +1,6 @@
 //! Who is connected: one live session per device, ways to end one from outside, and the sweep that notices silence and ended certificates.
 //!
-//! A [`Link`] is what the rest of the process shares with a connection's task. It holds no protocol state: whoever wants something of a
+//! A `Link` is what the rest of the process shares with a connection's task. It holds no protocol state: whoever wants something of a
 //! session leaves a note here and wakes the task. What always holds: at most one link per device is registered; an `Offline` follows an
 //! `Online` exactly once.
 

@@ -1,6 +1,6 @@
 //! The world: patients whose signals all follow from one state.
 //!
-//! A [`Patient`](patient::Patient) is a list of heart beats and breaths that a slowly changing state brings about, and every curve is a function of
+//! A [`Patient`] is a list of heart beats and breaths that a slowly changing state brings about, and every curve is a function of
 //! time over these two lists. So an arterial pulse always follows its QRS complex, respiration is seen in all curves, and any device may sample
 //! at any rate. It looks right on a monitor; it is *not* a model to learn medicine from, and nothing here may be used to judge an alarm algorithm's
 //! clinical worth.

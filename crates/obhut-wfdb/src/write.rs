@@ -1,6 +1,6 @@
 //! Writes readings out as a WFDB record.
 //!
-//! One record holds channels whose rates share a frame; [`write`] makes as many records as needed. A stretch in which no channel has anything
+//! One record holds channels whose rates share a frame; [`write()`] makes as many records as needed. A stretch in which no channel has anything
 //! for a second or longer becomes a gap between segments, a change of scale a new segment; anything shorter is filled with the format's "no
 //! value". Samples are written as they are, in format 16, or 32 where 16 bits do not hold them; nothing is rescaled or resampled, except
 //! where one frame would hold two scales of one channel.
