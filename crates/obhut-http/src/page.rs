@@ -25,6 +25,10 @@ use std::time::Duration;
 const COOKIE: &str = "__Host-obhut";
 /// Largest request body, bytes; enrolment is the largest.
 const BODY_BYTES_MAX: usize = 16 * 1024;
+/// How long a request may take, its body included; nothing here waits for anything slower than a disk.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Pages on the live stream at once. Far more than a ward has screens.
+const PAGES_MAX: usize = 512;
 /// How long a page may take to accept one message before it is let go.
 const SEND_WITHIN: Duration = Duration::from_secs(5);
 
@@ -44,7 +48,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .with_state(state)
 }
 
-/// Puts the server's name where every handler looks for it, and sets the headers that every answer carries.
+/// Puts the server's name where every handler looks for it, lets none take for ever, and sets the headers that every answer carries.
 async fn harden(mut request: Request<Body>, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
     // HTTP/2 names the server in the request's authority (RFC 9113, 8.3.1); what follows looks in one place.
@@ -52,7 +56,8 @@ async fn harden(mut request: Request<Body>, next: Next) -> Response {
     if let Some(authority) = authority {
         request.headers_mut().insert(header::HOST, authority);
     }
-    let mut response = next.run(request).await;
+    let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
     let headers = response.headers_mut();
     let fixed: [(HeaderName, &'static str); 7] = [
         (header::CONTENT_SECURITY_POLICY, assets::CONTENT_SECURITY_POLICY),
@@ -178,6 +183,9 @@ async fn live(
 ) -> Response {
     if !same_origin(&headers) {
         return StatusCode::FORBIDDEN.into_response();
+    }
+    if state.live.clients() >= PAGES_MAX {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     upgrade.max_message_size(1024).on_upgrade(move |socket| stream(state, session, socket))
 }

@@ -5,14 +5,18 @@ use axum::body::Body;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use rustls::ServerConfig;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,10 +24,16 @@ use tower::ServiceExt as _;
 
 /// Connections on the HTTPS port at once; one more waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 2_048;
+/// Of these from one address. A ward's screens may share one; the whole port must not belong to it.
+const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 /// How long a TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a request's head may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long an HTTP/2 connection may stay between requests. HTTP/1.1 has [`HEAD_WITHIN`] for the next one.
+const IDLE_WITHIN: Duration = Duration::from_secs(60);
+/// How long a connection that was silent too long may take to hear so.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 /// How long open requests may take once the server stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -43,6 +53,7 @@ pub async fn serve_https(
 ) -> io::Result<()> {
     let acceptor = TlsAcceptor::from(tls);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let addresses = Arc::<Addresses>::default();
     let tasks = TaskTracker::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { break };
@@ -50,8 +61,8 @@ pub async fn serve_https(
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, usually: wait for some to come free rather than spin.
                 tracing::warn!(error = &error as &dyn std::error::Error, "a connection could not be accepted");
@@ -59,9 +70,10 @@ pub async fn serve_https(
                 continue;
             }
         };
+        let Some(of_address) = addresses.enter(peer.ip()) else { continue };
         let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
         tasks.spawn(async move {
-            let _place = place;
+            let _places = (place, of_address);
             let _ = socket.set_nodelay(true);
             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(socket)).await {
                 let tls = stream.get_ref().1;
@@ -75,6 +87,49 @@ pub async fn serve_https(
     tasks.close();
     let _ = tokio::time::timeout(DRAIN_WITHIN, tasks.wait()).await;
     Ok(())
+}
+
+/// How many connections each address has.
+#[derive(Debug, Default)]
+struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection's place among those of its address, until dropped.
+struct OfAddress(Arc<Addresses>, IpAddr);
+
+impl Addresses {
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<OfAddress> {
+        // Whoever has one IPv6 address has the whole /64 it lies in.
+        let address = match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+            v4 => v4,
+        };
+        let mut open = self.0.lock();
+        let count = open.entry(address).or_default();
+        if *count >= CONNECTIONS_PER_ADDRESS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(OfAddress(self.clone(), address))
+    }
+}
+
+impl Drop for OfAddress {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut count) = self.0.0.lock().entry(self.1) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+/// Returns when no request has come for too long.
+async fn silence(requests: &Notify) {
+    let mut wait = HEAD_WITHIN;
+    while tokio::time::timeout(wait, requests.notified()).await.is_ok() {
+        wait = IDLE_WITHIN;
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,29 +150,32 @@ async fn serve_connection<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let requests = Arc::new(Notify::new());
+    let heard = requests.clone();
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        heard.notify_one();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer.clone());
         router.clone().oneshot(request)
     });
     /// Both kinds of connection end alike, but share no trait.
     macro_rules! serve {
-        ($connection:expr) => {{
+        ($connection:expr, $over:expr) => {{
             let mut connection = std::pin::pin!($connection);
-            tokio::select! {
-                _ = connection.as_mut() => {}
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = tokio::time::timeout(DRAIN_WITHIN, connection).await;
-                }
-            }
+            let within = tokio::select! {
+                _ = connection.as_mut() => return,
+                () = stop.cancelled() => DRAIN_WITHIN,
+                () = $over => FAREWELL_WITHIN,
+            };
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(within, connection).await;
         }};
     }
     match version {
         Version::Http1 => {
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-            serve!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+            serve!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades(), std::future::pending());
         }
         Version::Http2 => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -125,7 +183,7 @@ async fn serve_connection<S>(
                 .timer(TokioTimer::new())
                 .keep_alive_interval(Some(Duration::from_secs(20)))
                 .max_concurrent_streams(64);
-            serve!(builder.serve_connection(TokioIo::new(stream), service));
+            serve!(builder.serve_connection(TokioIo::new(stream), service), silence(&requests));
         }
     }
 }
@@ -182,5 +240,28 @@ impl AdminSocket {
 impl Drop for AdminSocket {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_takes_all_places_and_none_is_forgotten_or_kept() {
+        let addresses = Arc::<Addresses>::default();
+        let one: IpAddr = "192.0.2.1".parse().unwrap();
+        let taken: Vec<_> = (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| addresses.enter(one).unwrap()).collect();
+        assert!(addresses.enter(one).is_none() && addresses.enter("::ffff:192.0.2.1".parse().unwrap()).is_none());
+        assert!(addresses.enter("192.0.2.2".parse().unwrap()).is_some());
+        drop(taken);
+        assert!(addresses.enter(one).is_some());
+        assert!(addresses.0.lock().is_empty());
+
+        let _near: Vec<_> = (0..CONNECTIONS_PER_ADDRESS_MAX)
+            .map(|_| addresses.enter("2001:db8::1".parse().unwrap()).unwrap())
+            .collect();
+        assert!(addresses.enter("2001:db8::2".parse().unwrap()).is_none());
+        assert!(addresses.enter("2001:db8:0:1::1".parse().unwrap()).is_some());
     }
 }

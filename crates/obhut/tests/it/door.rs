@@ -60,11 +60,18 @@ fn what_mosquitto_publishes_is_on_the_page_and_on_disk() {
     let papers = server.enrol("mon-01", "monitor-m1", Some("bed-01"));
     server.admit("bed-01");
     let seen = block_on(async {
-        let mut page = live(&server).await;
+        let (mut page, cookie) = live(&server).await;
         let told = publish(&server, "5", Some(&papers), "mon-01", "obhut/mon-01/senml", HEART_RATE, &[]);
         assert!(told.contains("received PUBACK (Mid: 1, RC:0)"), "{told}");
         let looking = number(&mut page, "bed-01", "MDC_ECG_HEART_RATE");
-        tokio::time::timeout(Duration::from_secs(5), looking).await.expect("the value is on the page within 5 s")
+        let seen =
+            tokio::time::timeout(Duration::from_secs(5), looking).await.expect("the value is on the page within 5 s");
+
+        // The session's end is the stream's end.
+        leave(&server, &cookie);
+        let rest = async { while page.next().await.is_some_and(|message| message.is_ok_and(|m| !m.is_close())) {} };
+        tokio::time::timeout(Duration::from_secs(3), rest).await.expect("the stream ends within 3 s");
+        seen
     });
     assert_eq!(seen, 72.0);
     let told =
@@ -83,10 +90,10 @@ fn what_mosquitto_publishes_is_on_the_page_and_on_disk() {
     assert!(told.contains("RC:0"), "the certificate holds after a restart: {told}");
 }
 
-type Page = tokio_tungstenite::WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
+pub(crate) type Page = tokio_tungstenite::WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
 
 /// Opens the live stream as the page does: the one-time link gives a session, its cookie the stream.
-async fn live(server: &Server) -> Page {
+pub(crate) async fn live(server: &Server) -> (Page, String) {
     let origin = format!("https://localhost:{}", server.https.port());
     let token = server.link.split_once("#enter=").unwrap().1;
     let mut curl = Command::new("curl");
@@ -104,7 +111,23 @@ async fn live(server: &Server) -> Page {
     let socket = tokio::net::TcpStream::connect(server.https).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(tls(&server.root, None));
     let stream = connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
-    tokio_tungstenite::client_async(request, stream).await.unwrap().0
+    (tokio_tungstenite::client_async(request, stream).await.unwrap().0, cookie.to_owned())
+}
+
+/// Ends the session.
+fn leave(server: &Server, cookie: &str) {
+    let origin = format!("https://localhost:{}", server.https.port());
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-i", "-X", "DELETE", "--cacert"]).arg(&server.root);
+    curl.args([
+        "-H",
+        &format!("Origin: {origin}"),
+        "-H",
+        &format!("Cookie: {cookie}"),
+        &format!("{origin}/api/v1/session"),
+    ]);
+    let answer = said(curl.output().unwrap());
+    assert!(answer.contains(" 204"), "{answer}");
 }
 
 /// The first number of a code that the page is sent for a bed.

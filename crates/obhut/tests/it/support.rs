@@ -89,8 +89,14 @@ impl Server {
 
     /// Starts one in a directory that may have been used before.
     pub(crate) fn start_in(dir: TempDir, charter: &Path) -> Self {
+        Self::start_saying(dir, charter, "info")
+    }
+
+    /// The same, logging as much as `level` says.
+    pub(crate) fn start_saying(dir: TempDir, charter: &Path, level: &str) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(dir.path().join("log")).unwrap();
         let mut command = obhut(&dir.path().join("data"));
+        command.env("OBHUT_LOG", level);
         command.arg("serve").arg("--charter").arg(charter);
         command.args(["--https", "127.0.0.1:0", "--gateway", "127.0.0.1:0"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
