@@ -15,6 +15,11 @@ struct Reason {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
     state: &'static str,
 }
@@ -38,6 +43,18 @@ fn gather(state: &AppState, registry: &mut Registry) {
         refused.get_or_create(&Reason { reason }).inc_by(count);
     }
     registry.register("refusals", "What was refused, by reason; see docs/protocol.md", refused);
+
+    let https = Family::<Reason, Counter>::default();
+    for reason in obhut_pki::Refusal::ALL {
+        https.get_or_create(&Reason { reason: reason.name() }).inc_by(state.https_refusals.get(reason));
+    }
+    registry.register("https_refusals", "Client certificates refused on the HTTPS port, by reason", https);
+
+    let enrolments = Family::<Outcome, Counter>::default();
+    for outcome in obhut_pki::est::Outcome::ALL {
+        enrolments.get_or_create(&Outcome { outcome: outcome.name() }).inc_by(state.enrolment.counters().get(*outcome));
+    }
+    registry.register("enrolments", "Attempts to enrol or renew, by how they ended", enrolments);
 
     let frames = Counter::<u64>::default();
     frames.inc_by(system.frames);

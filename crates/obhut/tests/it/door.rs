@@ -92,26 +92,33 @@ fn what_mosquitto_publishes_is_on_the_page_and_on_disk() {
 
 pub(crate) type Page = tokio_tungstenite::WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
 
-/// Opens the live stream as the page does: the one-time link gives a session, its cookie the stream.
+/// Opens the live stream as the page does: the one-time link gives a session, its cookie the stream. The cookie comes along.
 pub(crate) async fn live(server: &Server) -> (Page, String) {
+    let cookie = enter(server);
+    (stream(server, &cookie).await, cookie)
+}
+
+/// A session's cookie for the one-time link.
+fn enter(server: &Server) -> String {
     let origin = format!("https://localhost:{}", server.https.port());
     let token = server.link.split_once("#enter=").unwrap().1;
     let mut curl = Command::new("curl");
     curl.args(["-sS", "-i", "--http1.1", "--cacert"]).arg(&server.root).args(["-H", &format!("Origin: {origin}")]);
     curl.args(["--json", &format!(r#"{{"token":"{token}"}}"#), &format!("{origin}/api/v1/session")]);
     let answer = said(curl.output().unwrap());
-    let cookie = answer
-        .lines()
-        .find_map(|line| line.strip_prefix("set-cookie: "))
-        .unwrap_or_else(|| panic!("no cookie:\n{answer}"));
-    let cookie = cookie.split(';').next().unwrap();
+    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+    cookie.unwrap_or_else(|| panic!("no cookie:\n{answer}")).split(';').next().unwrap().to_owned()
+}
+
+async fn stream(server: &Server, cookie: &str) -> Page {
     let mut request = format!("wss://localhost:{}/api/v1/live", server.https.port()).into_client_request().unwrap();
+    let origin = format!("https://localhost:{}", server.https.port());
     request.headers_mut().insert("Origin", origin.parse().unwrap());
     request.headers_mut().insert("Cookie", cookie.parse().unwrap());
     let socket = tokio::net::TcpStream::connect(server.https).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(tls(&server.root, None));
     let stream = connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
-    (tokio_tungstenite::client_async(request, stream).await.unwrap().0, cookie.to_owned())
+    tokio_tungstenite::client_async(request, stream).await.unwrap().0
 }
 
 /// Ends the session.

@@ -457,4 +457,21 @@ fn enrolment_over_curl_believes_the_token_once_and_the_certificate_after() {
         assert!(error.contains("CertificateRevoked"), "{error}");
     }
     assert_eq!(est(&server, "simpleenroll", &mine, &["-u", &shown]).status, 401, "nor does the old token");
+
+    // Each ending was counted under its name, and the names are all that metrics tell.
+    let (_, metrics) = server.admin("/metrics");
+    for line in [
+        "obhut_enrolments_total{outcome=\"enrolled\"} 1",
+        "obhut_enrolments_total{outcome=\"repeated\"} 1",
+        "obhut_enrolments_total{outcome=\"renewed\"} 1",
+        "obhut_enrolments_total{outcome=\"wrong_serial\"} 2",
+        "obhut_enrolments_total{outcome=\"wrong_token\"} 2",
+        "obhut_enrolments_total{outcome=\"token_used\"} 1",
+        "obhut_enrolments_total{outcome=\"other_device\"} 1",
+        "obhut_enrolments_total{outcome=\"revoked\"} 1",
+        "obhut_https_refusals_total{reason=\"revoked\"} 2",
+    ] {
+        assert!(metrics.contains(line), "{line}:\n{metrics}");
+    }
+    assert!(!metrics.contains("mon-01"), "{metrics}");
 }
