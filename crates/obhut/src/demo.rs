@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::config::{Config, LOCAL_CONFIG};
 use crate::logging::{self, Quiet};
 use crate::open::{self, Options};
-use crate::serve::{self, Running};
+use crate::serve::{self, Running, Told};
 use anyhow::{Context, Result, bail};
 use devices::Fleet;
 use obhut_http::admin;
@@ -68,9 +68,10 @@ pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> 
     let client = Client::Local(Box::new(admin::router(state.clone())));
     let fleet =
         Fleet::start(beds, began.plus_micros(-BEFORE_MICROS), &client, &running, &config, demo, &progress).await?;
+    let told = Told::listen()?;
     print_welcome(&running, &fleet, &config, demo, lang)?;
 
-    until_over(demo, &fleet).await?;
+    until_over(demo, &fleet, told, &running).await;
     progress.begin("stopping", "wird beendet");
     fleet.stop().await;
     running.stop().await?;
@@ -177,16 +178,11 @@ fn print_welcome(running: &Running, fleet: &Fleet, config: &Config, demo: &cli::
 }
 
 /// Waits for the end: Ctrl-C, SIGTERM, the time set, or with `--once` the end of every recording.
-async fn until_over(demo: &cli::Demo, fleet: &Fleet) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
+async fn until_over(demo: &cli::Demo, fleet: &Fleet, told: Told, running: &Running) {
     let limit = demo.duration.unwrap_or(Duration::MAX);
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = told.stop(running) => {}
         () = tokio::time::sleep(limit) => {}
         () = fleet.all_played(), if demo.once => {}
     }
-    Ok(())
 }

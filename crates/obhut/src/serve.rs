@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 /// How often expired readings are looked for, real time.
@@ -48,27 +48,43 @@ pub async fn run(mut config: Config, arguments: &cli::Serve) -> Result<()> {
         config.names.clone_from(&arguments.names);
     }
     let opened = open::open_all(&config, &open::Options::default()).await?;
+    let told = Told::listen()?;
     let running = start(&config, opened).await?;
     let state = running.opened.state.clone();
     println!("{}", state.new_link()?);
     println!("one-time link to the ward page, valid for an hour; another: obhut --data {} link", config.data.display());
-    until_told(&running).await?;
+    told.stop(&running).await;
     running.stop().await
 }
 
-/// Waits for Ctrl-C or SIGTERM; SIGHUP reloads the charter.
-async fn until_told(running: &Running) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
-    let mut hang_up = signal(SignalKind::hangup()).context("signals cannot be received")?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                let state = running.opened.state.clone();
-                // A refusal is logged and shown; the charter in force stays.
-                let _ = tokio::task::spawn_blocking(move || state.reload_charter()).await;
+/// What an operator tells the program. Listened for before anything else is offered, so that a stop right after the start is graceful, too.
+pub struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Told {
+    pub fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be received");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for Ctrl-C or SIGTERM; SIGHUP reloads the charter.
+    pub async fn stop(mut self, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    let state = running.opened.state.clone();
+                    // A refusal is logged and shown; the charter in force stays.
+                    let _ = tokio::task::spawn_blocking(move || state.reload_charter()).await;
+                }
             }
         }
     }
