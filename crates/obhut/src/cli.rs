@@ -64,23 +64,42 @@ pub enum Command {
     /// Run a whole ward: server, simulated patients and devices, in the browser.
     Demo(Demo),
     /// Check, explain and compare charters.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut charter check charters/demo.toml\n\nEach of these has examples of its own: add --help to it."
+    )]
     Charter(Charter),
     /// Invite, list, show, revoke, and put devices at beds.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut device list\n\nEach of these has examples of its own: add --help to it."
+    )]
     Device(Device),
     /// List beds, with who is where as pseudonyms.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut bed list\n\nEach of these has examples of its own: add --help to it."
+    )]
     Bed(Bed),
     /// Bind patients to beds, end that, or erase them.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut patient unbind --bed bed-03\n\nEach of these has examples of its own: add --help to it."
+    )]
     Patient(Patient),
     /// List and export stored readings.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut readings list --bed bed-01\n\nEach of these has examples of its own: add --help to it."
+    )]
     Readings(Readings),
     /// Print a new one-time link to the ward page.
+    #[command(after_help = "Example:\n  obhut --data demo-data link")]
     Link,
     /// Say what is wrong with an installation and how to mend it.
+    #[command(
+        after_help = "Example:\n  obhut --data demo-data doctor\n\nExit code 1 if something is wrong, 0 if there are warnings at most."
+    )]
     Doctor,
 }
 
@@ -174,11 +193,13 @@ pub enum Charter {
         file: PathBuf,
     },
     /// Say in plain words what a charter allows: whose data, what for, how long, who sees it.
+    #[command(after_help = "Example:\n  obhut charter explain charters/demo.toml --lang de")]
     Explain {
         /// The charter.
         file: PathBuf,
     },
     /// Say what changes for whom between two charters.
+    #[command(after_help = "Example:\n  obhut charter diff charters/demo.toml proposed.toml")]
     Diff {
         /// The one in force.
         old: PathBuf,
@@ -186,6 +207,7 @@ pub enum Charter {
         new: PathBuf,
     },
     /// Tell the running server to load its charter file again; a bad one is refused and the old one stays in force.
+    #[command(after_help = "Example:\n  obhut charter check /etc/obhut/charter.toml && obhut charter reload")]
     Reload,
 }
 
@@ -211,13 +233,16 @@ pub enum Device {
         bed: Option<String>,
     },
     /// List devices with model, state, bed and connection.
+    #[command(after_help = "Examples:\n  obhut device list\n  obhut --output json device list")]
     List,
     /// Show one device and what it may send.
+    #[command(after_help = "Example:\n  obhut device show sn-4711")]
     Show {
         /// Its name.
         id: String,
     },
     /// Revoke a device for good: its session is cut within two seconds and it is refused from then on.
+    #[command(after_help = "Example:\n  obhut device revoke sn-4711 --reason \"stolen from the ward\"")]
     Revoke {
         /// Its name.
         id: String,
@@ -226,6 +251,9 @@ pub enum Device {
         reason: String,
     },
     /// Put a device at a bed.
+    #[command(
+        after_help = "Examples:\n  obhut device bind sn-4711 --bed bed-03\n  obhut device bind sn-4711 --bed bed-03 --from=-10m"
+    )]
     Bind {
         /// Its name.
         id: String,
@@ -237,6 +265,7 @@ pub enum Device {
         from: Option<String>,
     },
     /// Take a device away from its bed.
+    #[command(after_help = "Example:\n  obhut device unbind sn-4711")]
     Unbind {
         /// Its name.
         id: String,
@@ -249,6 +278,7 @@ pub enum Device {
 #[derive(Debug, Subcommand)]
 pub enum Bed {
     /// List beds with devices and pseudonyms.
+    #[command(after_help = "Example:\n  obhut bed list")]
     List,
 }
 
@@ -268,6 +298,7 @@ pub enum Patient {
         from: Option<String>,
     },
     /// End the stay of whoever is bound to a bed.
+    #[command(after_help = "Example:\n  obhut patient unbind --bed bed-03")]
     Unbind {
         /// The bed.
         #[arg(long)]
@@ -277,6 +308,7 @@ pub enum Patient {
         to: Option<String>,
     },
     /// Erase a patient: destroy the key, then the bytes. There is no way back.
+    #[command(after_help = "Example:\n  obhut patient erase 3f… --yes")]
     Erase {
         /// Pseudonym, see `obhut bed list`.
         subject: String,
@@ -309,6 +341,9 @@ pub struct Which {
 #[derive(Debug, Subcommand)]
 pub enum Readings {
     /// List which codes are stored, with first and last time.
+    #[command(
+        after_help = "Examples:\n  obhut readings list --bed bed-01\n  obhut readings list --subject 3f… --from=-1h"
+    )]
     List(Which),
     /// Export readings.
     #[command(

@@ -1,7 +1,10 @@
 //! Structured logs without personal data: what happened, to which device or bed, never to whom.
 
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How much is said when `OBHUT_LOG` does not say.
 #[derive(Debug, Clone, Copy)]
@@ -19,11 +22,15 @@ pub fn start(json: bool, quiet: Quiet) {
         Quiet::Warnings => "warn",
     };
     let filter = EnvFilter::try_from_env("OBHUT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
+    // Libraries write what passes through them when they are asked for every detail; here that would be people's values.
+    let ours = filter_fn(|meta| *meta.level() <= Level::INFO || meta.target().starts_with("obhut"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry();
     let _ = if json {
-        builder.json().try_init()
+        registry.with(lines.json().with_filter(filter.and(ours))).try_init()
     } else {
-        builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
+        registry
+            .with(lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_filter(filter.and(ours)))
+            .try_init()
     };
 }

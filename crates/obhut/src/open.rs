@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use obhut_charter::Checked;
 use obhut_http::{AppState, CharterInForce, CharterSource, Parts, StoreRegister};
 use obhut_pki::est::Enrolment;
-use obhut_pki::{Authority, RefusalCounters, Revocations, ServerNames};
+use obhut_pki::provider::Create;
+use obhut_pki::{Authority, ProviderSpec, RefusalCounters, Revocations, ServerNames};
 use obhut_store::{EmbeddedStore, Readings as _, Records};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -75,11 +76,17 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
     }
     make_private(&config.data)?;
     // The charter first: nothing is made on disk for one that cannot rule.
-    let (charter, charter_refused) = source.first()?;
-    let provider = obhut_pki::provider::open(&config.key).context("the top key cannot be opened")?;
+    let (charter, to_keep) = source.first()?;
+    let provider =
+        obhut_pki::provider::open(&top_key(&config.key, store_dir.is_dir())).context("the top key cannot be opened")?;
     let store = EmbeddedStore::open(&store_dir, provider.clone(), obhut_store::Options::default())
         .context("the store cannot be opened")?;
     let store = Arc::new(store);
+    // Only now: another server may hold the directory, and what that one would start under again is not ours to change. Nor is it a tool's.
+    let charter_refused = to_keep.is_none();
+    if let Some(text) = to_keep.filter(|_| !existing_only) {
+        keep(&source.kept(), &text)?;
+    }
     let names = ServerNames::new(&config.names).context("the server's names are not usable")?;
     let now = obhut_http::state::unix(obhut_http::state::real_now());
     let authority = Authority::open_or_create(config.data.join("pki"), provider, names, now)
@@ -107,6 +114,15 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
         https_refusals: Arc::new(RefusalCounters::new()),
     })?;
     Ok(Opened { state, store })
+}
+
+/// The top key as it may be opened: a new one is made only for a new installation; for an old one it would hide that the right one is missing.
+fn top_key(key: &ProviderSpec, installed: bool) -> ProviderSpec {
+    let mut key = key.clone();
+    if let (ProviderSpec::File { create, .. } | ProviderSpec::Pkcs11 { create, .. }, true) = (&mut key, installed) {
+        *create = Create::Never;
+    }
+    key
 }
 
 /// When the newest stored reading was taken; zero if there is none.
@@ -185,17 +201,15 @@ impl Source {
         }
     }
 
-    fn load(&self) -> Result<CharterInForce> {
+    fn load(&self) -> Result<(CharterInForce, String)> {
         let (name, text) = self.read()?;
-        let charter = self.in_force(&name, charter::parse(&name, &text)?);
-        keep(&self.kept(), &text)?;
-        Ok(charter)
+        Ok((self.in_force(&name, charter::parse(&name, &text)?), text))
     }
 
-    /// The charter to start under, and whether the newest file was refused.
-    fn first(&self) -> Result<(CharterInForce, bool)> {
+    /// The charter to start under, and its text to be kept; no text if the newest file was refused and the kept one rules.
+    fn first(&self) -> Result<(CharterInForce, Option<String>)> {
         let refused = match self.load() {
-            Ok(charter) => return Ok((charter, false)),
+            Ok((charter, text)) => return Ok((charter, Some(text))),
             Err(refused) => refused,
         };
         let Ok(text) = std::fs::read_to_string(self.kept()) else { return Err(refused) };
@@ -203,12 +217,19 @@ impl Source {
             return Err(refused);
         };
         tracing::error!("the charter file was refused; the one in force before stays:\n{refused:#}");
-        Ok((self.in_force(LAST_CHARTER, checked), true))
+        Ok((self.in_force(LAST_CHARTER, checked), None))
     }
 
     /// The same source, for loading again while the server runs.
     fn again(self) -> CharterSource {
-        Box::new(move || self.load().map_err(|error| format!("{error:#}")))
+        Box::new(move || {
+            let load_and_keep = || {
+                let (charter, text) = self.load()?;
+                keep(&self.kept(), &text)?;
+                anyhow::Ok(charter)
+            };
+            load_and_keep().map_err(|error| format!("{error:#}"))
+        })
     }
 }
 

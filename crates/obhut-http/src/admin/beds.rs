@@ -4,9 +4,10 @@ use super::devices::{Until, declared_bed};
 use super::{AdminError, blocking, time_or_now};
 use crate::state::AppState;
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use obhut_model::Subject;
-use obhut_store::Identity;
+use obhut_store::{Identity, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -62,8 +63,16 @@ fn is_iso_date(text: &str) -> bool {
 pub(super) async fn admit(
     State(state): State<Arc<AppState>>,
     Path(bed): Path<String>,
-    Json(admit): Json<Admit>,
+    body: Bytes,
 ) -> Result<Json<Value>, AdminError> {
+    // What exactly is wrong is not repeated: it would repeat what was typed.
+    let admit: Admit = serde_json::from_slice(&body).map_err(|_| {
+        AdminError::bad(
+            "identity",
+            "the identity is not understood",
+            "give `name`, `birth_date` and `record_number`, each as text, and nothing else",
+        )
+    })?;
     if !is_iso_date(&admit.birth_date) {
         return Err(AdminError::bad("birth_date", "the birth date is not a date", "write it as YYYY-MM-DD"));
     }
@@ -93,7 +102,12 @@ pub(super) async fn discharge(
     blocking(move || {
         let bed = declared_bed(&state, &bed)?;
         let to = time_or_now(&state, until.to);
-        let subject = state.records.unbind_patient(&bed, to)?;
+        let subject = state.records.unbind_patient(&bed, to).map_err(|error| match error {
+            StoreError::Unknown(_) => {
+                AdminError::unknown("bed_empty", format!("nobody is bound to bed `{bed}`"), "see `obhut bed list`")
+            }
+            other => other.into(),
+        })?;
         state.refresh()?;
         Ok(Json(json!({"bed": bed.as_str(), "subject": subject.to_string(), "to": to.micros()})))
     })

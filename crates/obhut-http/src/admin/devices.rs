@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use obhut_model::{BedId, DeviceId, DeviceTime, ModelId, ServerTime};
 use obhut_pki::est::Token;
-use obhut_store::{DeviceAtBed, DeviceRecord, DeviceState};
+use obhut_store::{DeviceAtBed, DeviceRecord, DeviceState, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -221,8 +221,16 @@ pub(super) async fn remove(
 ) -> Result<Json<Value>, AdminError> {
     blocking(move || {
         let id = device_id(&id)?;
+        known(&state, &id)?;
         let to = time_or_now(&state, until.to);
-        state.records.remove_device(&id, to)?;
+        state.records.remove_device(&id, to).map_err(|error| match error {
+            StoreError::Unknown(_) => AdminError::unknown(
+                "device_nowhere",
+                format!("device `{id}` stands at no bed"),
+                "see `obhut device list`",
+            ),
+            other => other.into(),
+        })?;
         state.refresh()?;
         Ok(Json(json!({"id": id.as_str(), "bed": null, "to": to.micros()})))
     })

@@ -9,5 +9,7 @@
 mod door;
 mod https;
 mod mqtt;
+mod operator;
+mod planted;
 mod replay;
 mod support;

@@ -130,10 +130,20 @@ impl Server {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> i32 {
+        rustix::process::Pid::from_child(&self.child).as_raw_nonzero().get()
+    }
+
     /// Stops it as an operator would, and gives the directory back.
-    pub(crate) fn stop(mut self) -> TempDir {
+    pub(crate) fn stop(self) -> TempDir {
+        self.stop_by(rustix::process::Signal::TERM)
+    }
+
+    /// Stops it by a signal, and gives the directory back.
+    pub(crate) fn stop_by(mut self, signal: rustix::process::Signal) -> TempDir {
         let child = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(child, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(child, signal).unwrap();
         let ended = until("the server stops", PATIENCE, || self.child.try_wait().unwrap());
         assert!(ended.success(), "{ended}:\n{}", self.log());
         std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
