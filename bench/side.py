@@ -46,9 +46,12 @@ def machine_busy() -> float:
     return (sum(fields) - fields[3] - fields[4]) / TICK
 
 
-def wait_quiet(cores: float = 0.25, seconds: float = 20):
+QUIET_SECONDS = 20.0
+
+
+def wait_quiet(cores: float = 0.25):
     """Waits until other work uses little, but not for ever."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + QUIET_SECONDS
     while time.monotonic() < deadline:
         before = machine_busy()
         time.sleep(0.3)
@@ -115,13 +118,12 @@ class Obhut:
     topic = "obhut/{prefix}-{client}/senml"
 
     def disk_bytes(self) -> dict[str, int]:
-        """Bytes on disk below the data directory, by the first folder or file name."""
-        found: dict[str, int] = {}
+        """Bytes below the data directory: segments (sealed chunks), journal, and the rest (databases, keys, certificates)."""
+        found = {"segments": 0, "journal": 0, "rest": 0}
         for folder, _, files in os.walk(self.server.data):
-            for file in files:
-                path = Path(folder) / file
-                key = path.relative_to(self.server.data).parts[0]
-                found[key] = found.get(key, 0) + path.stat().st_size
+            parts = Path(folder).relative_to(self.server.data).parts
+            kind = next((part for part in parts if part in found), "rest")
+            found[kind] += sum((Path(folder) / file).stat().st_size for file in files)
         return found
 
     def close(self):

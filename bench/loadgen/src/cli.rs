@@ -179,6 +179,9 @@ pub struct Wave {
     /// The waveforms of every bed, CODE:HERTZ with commas: by default ECG II, pleth, arterial pressure, respiration
     #[arg(long, default_value = "131330:500,150452:250,150036:250,151552:125")]
     pub waves: String,
+    /// Send waveforms only
+    #[arg(long)]
+    pub no_numerics: bool,
     /// Raw little-endian 16-bit samples to send instead of synthetic ones
     #[arg(long)]
     pub samples: Option<PathBuf>,

@@ -163,6 +163,7 @@ struct Maker<'a> {
     /// Samples sent so far, of each waveform, and the bytes of those in the next frame.
     sent: Vec<(u64, Vec<u8>)>,
     numerics_sent: usize,
+    no_numerics: bool,
     rng: Rng,
 }
 
@@ -189,7 +190,7 @@ impl Maker<'_> {
                 Some(RawWave { code: stream.code, start, rate: stream.rate, scale, quality: Quality::GOOD, samples })
             })
             .collect();
-        let due = (until as usize * NUMERICS.len()) / 1_000_000;
+        let due = if self.no_numerics { 0 } else { (until as usize * NUMERICS.len()) / 1_000_000 };
         let numerics: Vec<RawNumeric> = (self.numerics_sent..due)
             .filter_map(|k| {
                 let (code, usual) = NUMERICS[k % NUMERICS.len()];
@@ -238,6 +239,7 @@ async fn bed(
         waves,
         sent: vec![(0, Vec::new()); waves.len()],
         numerics_sent: 0,
+        no_numerics: p.no_numerics,
         rng: Rng(seed | 1),
     };
     let topic = topic(&p.topic, &p.c, i);
