@@ -160,11 +160,14 @@ fn key(config: &Config, report: &mut Report) {
                 "move it elsewhere, into a systemd credential, or into an HSM, and say so under [key]",
             ),
             Ok(_) => report.good("top key", format!("file `{}`", path.display())),
-            Err(_) => report.warning(
+            Err(_) if config.data.join("store").is_dir() => report.wrong(
                 "top key",
-                format!("`{}` is not there", path.display()),
-                "the first start makes it, or restore it",
+                format!("`{}` is not there; without it nothing can be read", path.display()),
+                "restore it from where it is kept apart from the data",
             ),
+            Err(_) => {
+                report.warning("top key", format!("`{}` is not there", path.display()), "the first start makes it")
+            }
         },
         ProviderSpec::SystemdCredential { name } => report.good("top key", format!("systemd credential `{name}`")),
         _ => match obhut_pki::provider::open(&config.key) {

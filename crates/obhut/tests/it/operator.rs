@@ -398,5 +398,9 @@ fn the_doctor_says_what_is_wrong() {
     std::fs::remove_file(data.join("top.key")).unwrap();
     let doctor = run(&data, &["doctor"], "");
     assert_eq!(doctor.status.code(), Some(1), "{}", stdout(&doctor));
+    assert_eq!(find(&doctor, "top key")["grade"], "wrong");
+    let arguments = ["serve", "--https", "127.0.0.1:0", "--gateway", "127.0.0.1:0"];
+    let started = run(&data, &arguments, "");
+    assert_eq!(started.status.code(), Some(1), "no server starts with another key: {}", stderr(&started));
     assert!(!data.join("top.key").exists(), "a doctor makes nothing");
 }
