@@ -43,8 +43,6 @@ until OBHUT_URL=$(grep -oE 'https://[^[:space:]]+#enter=[A-Za-z0-9_-]+' "$work/l
   sleep 0.2
 done
 export OBHUT_URL
-# Further links are one call away: each is good for one session only.
-export OBHUT_LINK_COMMAND="$obhut --data $work/data link"
 (cd web && npm run --silent e2e)
 
 kill -TERM "$server"
@@ -55,5 +53,5 @@ fi
 server=
 
 echo "==> browser: fault states"
-unset OBHUT_URL OBHUT_LINK_COMMAND
+unset OBHUT_URL
 (cd web && npm run --silent e2e)
