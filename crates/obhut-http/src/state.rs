@@ -16,7 +16,7 @@ use obhut_pki::{Authority, RefusalCounters, Revocations, Serial, UnixTime};
 use obhut_store::{DeviceAtBed, DeviceRecord, Health, Readings, Records, StoreError, SubjectInBed};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
@@ -117,6 +117,8 @@ pub struct AppState {
     bindings: Arc<ArcSwap<BindingTable>>,
     devices: Arc<ArcSwap<DeviceTable>>,
     refreshing: Mutex<Option<Seen>>,
+    refresh_wanted: AtomicU64,
+    refresh_done: AtomicU64,
 }
 
 /// What the records said when the tables were last derived.
@@ -177,6 +179,8 @@ impl AppState {
             bindings: Arc::new(ArcSwap::from_pointee(BindingTable::default())),
             devices: Arc::new(ArcSwap::from_pointee(DeviceTable::default())),
             refreshing: Mutex::new(None),
+            refresh_wanted: AtomicU64::new(0),
+            refresh_done: AtomicU64::new(0),
         });
         state.apply_charter();
         let revoked = state.records.revoked_certificates()?;
@@ -205,8 +209,14 @@ impl AppState {
     /// # Errors
     /// [`StoreError`]; the old tables stay in force.
     pub fn refresh(&self) -> Result<(), StoreError> {
-        // One at a time, so that an older reading of the records never replaces a newer one.
+        // One at a time, so that an older reading of the records never replaces a newer one; and one for all who wait meanwhile, so that ten
+        // thousand devices that enrol together do not read all devices ten thousand times.
+        let mine = self.refresh_wanted.fetch_add(1, Ordering::AcqRel) + 1;
         let mut last = self.refreshing.lock();
+        if self.refresh_done.load(Ordering::Acquire) >= mine {
+            return Ok(());
+        }
+        let covered = self.refresh_wanted.load(Ordering::Acquire);
         let records = self.records.devices()?;
         let (at_beds, in_beds) = self.records.bindings()?;
         let seen = (records, at_beds, in_beds);
@@ -247,6 +257,7 @@ impl AppState {
             .collect();
         let (ward, name) = charter.ward.clone();
         self.live.set_plan(Plan { ward, name, charter: charter.name.clone(), beds, devices });
+        self.refresh_done.store(covered, Ordering::Release);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::records::identity::IdentityVault;
 use crate::records::index;
 use crate::records::keys::KeyStore;
 use crate::recovery;
+use crate::reserve::Reserve;
 use arc_swap::ArcSwap;
 use obhut_model::ServerTime;
 use obhut_vault::{KeyProvider, NonceSource, Random, RandomError};
@@ -101,6 +102,8 @@ pub(crate) struct Inner {
     pub(crate) maintenance: RwLock<()>,
     pub(crate) flusher: Flusher,
     pub(crate) flush_full: AtomicBool,
+    /// Made by the flush thread when there is room.
+    pub(crate) reserve: Option<Reserve>,
     pub(crate) first_journal: AtomicU64,
     pub(crate) journal_number: AtomicU64,
     pub(crate) journal_end: AtomicU64,
@@ -128,10 +131,24 @@ impl EmbeddedStore {
         private_directory(dir)?;
         private_directory(&dir.join("identity"))?;
         let lock = lock(dir)?;
+        // A simulated disk has its own idea of room.
+        let reserve = options.disk.is_none().then(|| Reserve::of(dir));
+        let again = |lock: &File| lock.try_clone().map_err(StoreError::Io);
+        let opened = match Self::open_locked(dir, &*provider, options.clone(), again(&lock)?) {
+            Err(error) if reserve.as_ref().is_some_and(Reserve::give_up) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the disk is full; opening with the reserve");
+                Self::open_locked(dir, &*provider, options, lock)
+            }
+            opened => opened,
+        };
+        opened
+    }
+
+    fn open_locked(dir: &Path, provider: &dyn KeyProvider, options: Options, lock: File) -> Result<Self, StoreError> {
         let random = &*options.random;
         let nonces = NonceSource::new(random).map_err(|_| StoreError::Key)?;
-        let keys = KeyStore::open(&dir.join("keys.db"), &*provider, random)?;
-        let identities = IdentityVault::open(&dir.join("identity/identity.db"), &*provider, random)?;
+        let keys = KeyStore::open(&dir.join("keys.db"), provider, random)?;
+        let identities = IdentityVault::open(&dir.join("identity/identity.db"), provider, random)?;
         let records = index::open(&dir.join("records.db"))?;
         let reader = index::open(&dir.join("records.db"))?;
         let disk = options.disk.clone().unwrap_or_else(|| Arc::new(RealDisk::new(dir)));
@@ -159,6 +176,7 @@ impl EmbeddedStore {
             maintenance: RwLock::new(()),
             flusher: Flusher::new(),
             flush_full: AtomicBool::new(false),
+            reserve: options.disk.is_none().then(|| Reserve::of(dir)),
             first_journal: AtomicU64::new(recovered.replayed.first().copied().unwrap_or(recovered.writer.number)),
             journal_number: AtomicU64::new(recovered.writer.number),
             journal_end: AtomicU64::new(recovered.writer.end),

@@ -80,6 +80,9 @@ pub(crate) fn run(inner: &Inner) {
             flush_once(inner, None);
             return;
         } else {
+            if let Some(reserve) = inner.reserve.as_ref().filter(|_| inner.ingest.state() != State::Full) {
+                reserve.keep();
+            }
             let mut order = inner.flusher.order.lock();
             if *order == Order::Run && inner.memory.read().flushing.is_none() {
                 inner.flusher.changed.wait_for(&mut order, Duration::from_secs(1));

@@ -26,6 +26,7 @@ mod records;
 mod recovery;
 mod registry;
 mod removal;
+mod reserve;
 mod segment;
 
 pub use api::*;
