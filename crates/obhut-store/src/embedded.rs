@@ -134,14 +134,13 @@ impl EmbeddedStore {
         // A simulated disk has its own idea of room.
         let reserve = options.disk.is_none().then(|| Reserve::of(dir));
         let again = |lock: &File| lock.try_clone().map_err(StoreError::Io);
-        let opened = match Self::open_locked(dir, &*provider, options.clone(), again(&lock)?) {
+        match Self::open_locked(dir, &*provider, options.clone(), again(&lock)?) {
             Err(error) if reserve.as_ref().is_some_and(Reserve::give_up) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the disk is full; opening with the reserve");
                 Self::open_locked(dir, &*provider, options, lock)
             }
             opened => opened,
-        };
-        opened
+        }
     }
 
     fn open_locked(dir: &Path, provider: &dyn KeyProvider, options: Options, lock: File) -> Result<Self, StoreError> {
