@@ -133,8 +133,8 @@ impl EmbeddedStore {
         let lock = lock(dir)?;
         // A simulated disk has its own idea of room.
         let reserve = options.disk.is_none().then(|| Reserve::of(dir));
-        let again = |lock: &File| lock.try_clone().map_err(StoreError::Io);
-        match Self::open_locked(dir, &*provider, options.clone(), again(&lock)?) {
+        let same_lock = lock.try_clone().map_err(StoreError::Io)?;
+        match Self::open_locked(dir, &*provider, options.clone(), same_lock) {
             Err(error) if reserve.as_ref().is_some_and(Reserve::give_up) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the disk is full; opening with the reserve");
                 Self::open_locked(dir, &*provider, options, lock)
