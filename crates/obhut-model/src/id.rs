@@ -110,57 +110,102 @@ label_id!(
     WardId
 );
 
-/// A pseudonymised patient: 128 random bits that mean nothing outside the identity vault.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Subject([u8; 16]);
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; 16]);
 
-impl Subject {
-    /// Takes 16 bytes drawn from a cryptographic random source. Never derive them from anything about the patient.
-    #[must_use]
-    pub const fn from_random(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
+        impl $name {
+            /// Takes 16 bytes drawn from a cryptographic random source. Never derive them from anything about a person.
+            #[must_use]
+            pub const fn from_random(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
 
-    /// The bytes, for storage and as associated data.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
-    }
-}
-
-impl fmt::Debug for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Subject({self})")
-    }
-}
-
-impl FromStr for Subject {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        let digits = text.as_bytes();
-        if digits.len() != 32 {
-            return Err(IdError::Pseudonym);
+            /// The bytes, for storage and as associated data.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
         }
-        let nibble = |b: u8| match b {
-            b'0'..=b'9' => Ok(b - b'0'),
-            b'a'..=b'f' => Ok(b - b'a' + 10),
-            _ => Err(IdError::Pseudonym),
-        };
-        let mut out = [0u8; 16];
-        for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-            let [high, low] = pair else { return Err(IdError::Pseudonym) };
-            *slot = nibble(*high)? << 4 | nibble(*low)?;
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+            }
         }
-        Ok(Self(out))
-    }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                random_bytes(text).map(Self)
+            }
+        }
+    };
 }
+
+random_id!(
+    /// A pseudonymised patient: 128 random bits that mean nothing outside the identity vault.
+    Subject
+);
+random_id!(
+    /// Someone who signs in: staff, a service provider, a patient at their own data. Random; the name lies in the register.
+    PersonId
+);
+random_id!(
+    /// One request to the server, and the one ledger entry made for it.
+    RequestId
+);
+random_id!(
+    /// A thing with a life of its own in the register: a consent, a request of a patient, an emergency access, a hold, a ticket, an erasure.
+    CaseId
+);
+
+fn random_bytes(text: &str) -> Result<[u8; 16], IdError> {
+    let digits = text.as_bytes();
+    if digits.len() != 32 {
+        return Err(IdError::Pseudonym);
+    }
+    let nibble = |b: u8| match b {
+        b'0'..=b'9' => Ok(b - b'0'),
+        b'a'..=b'f' => Ok(b - b'a' + 10),
+        _ => Err(IdError::Pseudonym),
+    };
+    let mut out = [0u8; 16];
+    for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+        let [high, low] = pair else { return Err(IdError::Pseudonym) };
+        *slot = nibble(*high)? << 4 | nibble(*low)?;
+    }
+    Ok(out)
+}
+
+macro_rules! as_text {
+    ($($name:ident),*) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                // What was written is not repeated: it may be anything.
+                text.parse().map_err(|_| serde::de::Error::custom(concat!("not a ", stringify!($name))))
+            }
+        }
+    )*};
+}
+
+as_text!(DeviceId, ModelId, BedId, WardId, Subject, PersonId, RequestId, CaseId);
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ pub mod time;
 
 pub use code::{Code, CodeInfo, Kind};
 pub use decimal::Decimal;
-pub use id::{BedId, DeviceId, IdError, ModelId, Subject, WardId};
+pub use id::{BedId, CaseId, DeviceId, IdError, ModelId, PersonId, RequestId, Subject, WardId};
 pub use quality::Quality;
 pub use reading::{NO_VALUE, Numeric, Samples, Scale, Wave};
 pub use time::{DeviceTime, SampleRate, ServerTime, TimeRange};
