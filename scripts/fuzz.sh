@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes every target (or those named), SECONDS each. FUZZ_RUNS=N counts executions instead: the measure is ten million a decoder.
+# Fuzzes every target (or those named), SECONDS each. FUZZ_RUNS=N counts executions instead: our measure is ten million a decoder.
 #
 #   scripts/fuzz.sh SECONDS [TARGET…]
 set -euo pipefail

@@ -392,6 +392,12 @@ pub trait Records: Send + Sync {
     /// [`StoreError`].
     fn bindings(&self) -> Result<(Vec<DeviceAtBed>, Vec<SubjectInBed>), StoreError>;
 
+    /// Every stay of a subject that is kept, oldest first: what decides whose patient it is or was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn stays(&self, subject: Subject) -> Result<Vec<SubjectInBed>, StoreError>;
+
     /// All subjects with a key.
     ///
     /// # Errors

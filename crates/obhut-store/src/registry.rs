@@ -93,6 +93,10 @@ impl Records for EmbeddedStore {
         stays::since(&self.inner.reader.lock(), since)
     }
 
+    fn stays(&self, subject: Subject) -> Result<Vec<SubjectInBed>, StoreError> {
+        stays::of(&self.inner.reader.lock(), subject)
+    }
+
     fn subjects(&self) -> Result<Vec<Subject>, StoreError> {
         let mut subjects: Vec<Subject> = self.inner.keys.map().keys().copied().collect();
         subjects.sort_unstable();

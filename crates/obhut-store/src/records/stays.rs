@@ -149,3 +149,15 @@ pub(crate) fn since(connection: &Connection, since: i64) -> Result<(Vec<DeviceAt
         rows.map_err(database)?.map(|row| row.map_err(database)?.ok_or_else(damaged)).collect();
     Ok((devices?, subjects?))
 }
+
+/// Every stay of one subject, oldest first.
+pub(crate) fn of(connection: &Connection, subject: Subject) -> Result<Vec<SubjectInBed>, StoreError> {
+    let sql = "SELECT bed, start, stop FROM subject_stays WHERE subject = ?1 ORDER BY start, rowid";
+    let mut statement = connection.prepare_cached(sql).map_err(database)?;
+    let time = DeviceTime::from_micros;
+    let rows = statement.query_map([subject.as_bytes().as_slice()], |row| {
+        let Ok(bed) = BedId::new(&row.get::<_, String>(0)?) else { return Ok(None) };
+        Ok(Some(SubjectInBed { bed, subject, from: time(row.get(1)?), to: row.get::<_, Option<i64>>(2)?.map(time) }))
+    });
+    rows.map_err(database)?.map(|row| row.map_err(database)?.ok_or_else(damaged)).collect()
+}
