@@ -1,7 +1,8 @@
 //! Recordings go in through simulated devices, real sockets, gateway and sealed store, and come out of `readings export`: sample for sample what the
 //! record holds. Gaps stay gaps, "no value" stays "no value".
 //!
-//! A hundred ward seconds pass in a real one here; `OBHUT_LONG=1` adds the whole at 20 times and a minute at real speed.
+//! A hundred ward seconds pass in a real one here; `OBHUT_LONG=1` adds the whole at 20 times and a minute at real speed,
+//! `OBHUT_LONG=whole` the whole at real speed: half an hour.
 
 use crate::support::{obhut, until};
 use obhut_model::{Code, DeviceTime};
@@ -327,6 +328,18 @@ fn recordings_come_back_at_twenty_times() {
     let Some(folder) = recordings().filter(|_| wanted_long()) else { return };
     let mut ward = Ward::play(&folder, &["03700181", "100"], &["--speed", "20"]);
     ward.until_over(Duration::from_secs(150));
+    ward.playing.iter().for_each(|(bed, recording)| same_recording(&ward, bed, recording));
+}
+
+#[test]
+fn recordings_come_back_at_real_speed() {
+    let wanted = std::env::var_os("OBHUT_LONG").is_some_and(|value| value == "whole");
+    let Some(folder) = recordings().filter(|_| wanted) else {
+        println!("SKIPPED: takes half an hour; set OBHUT_LONG=whole");
+        return;
+    };
+    let mut ward = Ward::play(&folder, &["03700181", "100"], &["--speed", "1"]);
+    ward.until_over(Duration::from_secs(45 * 60));
     ward.playing.iter().for_each(|(bed, recording)| same_recording(&ward, bed, recording));
 }
 
