@@ -16,7 +16,8 @@ mod role;
 use crate::decode::{Draft, decode};
 use crate::problem::{Problem, ProblemCode, Problems, Severity};
 use crate::schema::{
-    Alarm, Bed, Charter, Controller, Data, DeviceKind, DeviceModel, Entries, Id, Purpose, Regime, Retention, Send, Ward,
+    Access, Alarm, Bed, Charter, ConsentForm, Controller, Covers, Data, DeviceKind, DeviceModel, Entries, Id, Notice,
+    Project, Purpose, Regime, Retention, Role, Send, Ward,
 };
 use crate::{Date, Period, Rate};
 use aws_lc_rs::digest;
@@ -43,14 +44,22 @@ impl Charter {
             list.retain(|problem| problem.severity() == Severity::Error);
         }
         let problems = Problems::new(file_name, text, list);
-        let Draft { name: Some(name), controller: Some(controller), ward: Some(ward), entries, .. } = draft else {
+        let Draft {
+            name: Some(name),
+            controller: Some(controller),
+            ward: Some(ward),
+            access: Some(access),
+            entries,
+            ..
+        } = draft
+        else {
             return Err(problems);
         };
         if problems.has_errors() {
             return Err(problems);
         }
         Ok(Checked {
-            charter: Self { name, controller, ward, entries },
+            charter: Self { name, controller, ward, access, entries },
             warnings: problems,
             fingerprint: fingerprint(text.as_bytes()),
         })
@@ -75,7 +84,7 @@ impl Charter {
     }
 }
 
-fn fingerprint(bytes: &[u8]) -> String {
+pub(crate) fn fingerprint(bytes: &[u8]) -> String {
     digest::digest(&digest::SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
@@ -237,6 +246,54 @@ impl Checked {
     #[must_use]
     pub fn alarms(&self) -> &[Alarm] {
         &self.charter.entries.alarms
+    }
+
+    /// How long access lasts, and what must stay apart.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.charter.access
+    }
+
+    /// One role.
+    #[must_use]
+    pub fn role(&self, id: &str) -> Option<&Role> {
+        self.charter.entries.roles.iter().find(|role| role.id.as_str() == id)
+    }
+
+    /// One purpose.
+    #[must_use]
+    pub fn purpose(&self, id: &str) -> Option<&Purpose> {
+        self.charter.entries.purposes.iter().find(|purpose| purpose.id.as_str() == id)
+    }
+
+    /// One project.
+    #[must_use]
+    pub fn project(&self, id: &str) -> Option<&Project> {
+        self.charter.entries.projects.iter().find(|project| project.id.as_str() == id)
+    }
+
+    /// The forms on which patients are asked.
+    #[must_use]
+    pub fn consent_forms(&self) -> &[ConsentForm] {
+        &self.charter.entries.consent_forms
+    }
+
+    /// One form.
+    #[must_use]
+    pub fn consent_form(&self, id: &str) -> Option<&ConsentForm> {
+        self.consent_forms().iter().find(|form| form.id.as_str() == id)
+    }
+
+    /// What patients are told.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.charter.entries.notices
+    }
+
+    /// The one rule that says how long `what` is kept. For everything this program stores ([`Covers::is_stored`]) there is one.
+    #[must_use]
+    pub fn retention_of(&self, what: Covers) -> Option<&Retention> {
+        self.charter.entries.retention.iter().find(|class| class.covers.iter().any(|covers| **covers == what))
     }
 
     /// One kind of data.

@@ -5,12 +5,13 @@
 
 mod convert;
 mod fields;
+mod people;
 mod sections;
 
 use crate::At;
 use crate::limits::{ENTRIES_MAX, FILE_BYTES_MAX};
 use crate::problem::{Problem, ProblemCode, shown};
-use crate::schema::{Controller, Entries, Ward};
+use crate::schema::{Access, Controller, Entries, Ward};
 use fields::Fields;
 pub(crate) use fields::nearest;
 use std::collections::HashSet;
@@ -18,12 +19,13 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What could be read. `controller`, `ward` and `name` are absent only together with an error.
+/// What could be read. `controller`, `ward`, `access` and `name` are absent only together with an error.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) name: Option<At<String>>,
     pub(crate) controller: Option<Controller>,
     pub(crate) ward: Option<Ward>,
+    pub(crate) access: Option<Access>,
     pub(crate) entries: Entries,
     /// Whether the text was TOML at all.
     pub(crate) readable: bool,
@@ -56,6 +58,7 @@ pub(crate) fn decode(text: &str, problems: &mut Vec<Problem>) -> Draft {
     draft.name = root.required("name", convert::line);
     draft.controller = root.table("controller", sections::controller);
     draft.ward = root.table("ward", sections::ward);
+    draft.access = root.table("access", people::access);
     let entries = &mut draft.entries;
     let broken = &mut draft.broken;
     entries.purposes = section(&mut root, "purpose", broken, sections::purpose);
@@ -70,6 +73,9 @@ pub(crate) fn decode(text: &str, problems: &mut Vec<Problem>) -> Draft {
     entries.alarms = section(&mut root, "alarm", broken, sections::alarm);
     entries.gates = section(&mut root, "gate", broken, sections::gate);
     entries.kpis = section(&mut root, "kpi", broken, sections::kpi);
+    entries.consent_forms = section(&mut root, "consent_form", broken, people::consent_form);
+    entries.projects = section(&mut root, "project", broken, people::project);
+    entries.notices = section(&mut root, "notice", broken, people::notice);
     root.finish();
     draft
 }

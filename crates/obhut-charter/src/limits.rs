@@ -27,3 +27,18 @@ pub const PAYLOAD_BYTES_MAX: i64 = 1 << 20;
 pub const PERIOD_YEARS_MAX: u64 = 50;
 /// A contract, flow or assessment that ends within so many days earns a warning.
 pub const EXPIRY_WARNING_DAYS: i64 = 30;
+
+/// Fewest patients that must look alike before a set leaves the house. Below five a person is found again (K-anonymity, EDPB, Art. 29 WP 216).
+pub const K_MIN: i64 = 5;
+/// Most that a charter may ask for.
+pub const K_MAX: i64 = 10_000;
+/// Longest session, in seconds: one shift.
+pub const SESSION_SECONDS_MAX: u64 = 8 * 3_600;
+/// Longest time a screen may stay open without a touch, in seconds.
+pub const IDLE_SECONDS_MAX: u64 = 30 * 60;
+/// Longest emergency access, in seconds.
+pub const BREAK_GLASS_SECONDS_MAX: u64 = 4 * 3_600;
+/// Longest time until an emergency access must have been judged, in seconds.
+pub const REVIEW_SECONDS_MAX: u64 = 7 * 86_400;
+/// Longest time rights may outlast a discharge, in seconds; a quarter of a year is about what a statutory billing needs.
+pub const AFTER_DISCHARGE_SECONDS_MAX: u64 = 92 * 86_400;

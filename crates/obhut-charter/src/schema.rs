@@ -12,7 +12,7 @@ use std::sync::Arc;
 mod words;
 pub use words::{
     Approver, Attestation, ContractKind, Covers, DeviceKind, Direction, InterfaceKind, Permission, Priority, Protocol,
-    Regime, RetentionStart, Stage, UpdatePath, Word,
+    Regime, Relation, RetentionStart, Stage, UpdatePath, Word,
 };
 
 /// A whole charter. [`Charter::parse`] is the only way to get one.
@@ -24,6 +24,8 @@ pub struct Charter {
     pub controller: Controller,
     /// Where it holds.
     pub ward: Ward,
+    /// How long access lasts, and what must stay apart.
+    pub access: Access,
     /// Everything declared.
     pub entries: Entries,
 }
@@ -55,6 +57,12 @@ pub struct Entries {
     pub gates: Vec<Gate>,
     /// `[[kpi]]`
     pub kpis: Vec<Kpi>,
+    /// `[[consent_form]]`
+    pub consent_forms: Vec<ConsentForm>,
+    /// `[[project]]`
+    pub projects: Vec<Project>,
+    /// `[[notice]]`
+    pub notices: Vec<Notice>,
 }
 
 /// The name of an entry inside the charter: `[a-z0-9][a-z0-9-]*`, like every other identifier of the house.
@@ -288,6 +296,10 @@ pub struct Role {
     pub text: At<Text>,
     /// What they may do.
     pub permissions: Vec<At<Permission>>,
+    /// Through what they reach a patient or a device. Through nothing unless said otherwise.
+    pub relation: At<Relation>,
+    /// What for; the first is meant where nobody says. At least one for a role that may do anything.
+    pub purposes: Vec<At<Id>>,
     /// Whose values they may see.
     pub data: At<Scope>,
     /// What they must have learnt; the role sleeps without it.
@@ -444,4 +456,103 @@ pub struct Kpi {
     pub at_most: Option<At<Decimal>>,
     /// Over which period.
     pub over: At<Period>,
+}
+
+/// `[access]`: how long access lasts, and what must stay apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Access {
+    /// How long those who treated a patient still reach his data after the stay or the case.
+    pub after_discharge: At<Period>,
+    /// How long one may stay signed in.
+    pub session_max: At<Period>,
+    /// After how long without a touch a screen locks.
+    pub idle_lock: At<Period>,
+    /// How long one emergency access lasts.
+    pub break_glass_max: At<Period>,
+    /// Until when a second person must have judged it.
+    pub review_within: At<Period>,
+    /// Reasons for an emergency access, in the order of the screen.
+    pub break_glass_reasons: Vec<Reason>,
+    /// Pairs of roles that one person must not hold together.
+    pub apart: Vec<At<Apart>>,
+    /// The role of whoever works on the machine itself; absent: that way allows nothing.
+    pub console: Option<At<Id>>,
+}
+
+/// A reason one may choose: `{ id = "…", text = { de = "…", en = "…" } }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// Key.
+    pub id: At<Id>,
+    /// As people say it.
+    pub text: At<Text>,
+}
+
+/// Two roles that one person must not hold together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Apart {
+    /// One.
+    pub one: Id,
+    /// The other.
+    pub other: Id,
+}
+
+/// `[[consent_form]]`: what a patient is asked to agree to, word for word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConsentForm {
+    /// Key.
+    pub id: At<Id>,
+    /// For which purpose; one that needs consent.
+    pub purpose: At<Id>,
+    /// Which version of the wording.
+    pub version: At<String>,
+    /// The wording.
+    pub text: At<Text>,
+    /// How long a consent given on it counts.
+    pub valid: At<Period>,
+}
+
+impl ConsentForm {
+    /// SHA-256 of the wording a patient saw, lower-case hexadecimal: what a consent is a consent to. `lang` is `de` or `en`.
+    ///
+    /// Over `obhut consent form`, identifier, version and language, each ended by a zero byte, then the text.
+    #[must_use]
+    pub fn hash(&self, lang: crate::Lang) -> String {
+        let text = match lang {
+            crate::Lang::De => &self.text.de,
+            crate::Lang::En => &self.text.en,
+        };
+        let parts = ["obhut consent form", self.id.as_str(), self.version.as_str(), lang.as_str(), text.as_str()];
+        crate::check::fingerprint(parts.join("\0").as_bytes())
+    }
+}
+
+/// `[[project]]`: a pseudonymised set that someone may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// Key; also the domain of the project's pseudonyms.
+    pub id: At<Id>,
+    /// What it is about.
+    pub text: At<Text>,
+    /// What for.
+    pub purpose: At<Id>,
+    /// Who gets it, if not the hospital itself.
+    pub recipient: Option<At<Id>>,
+    /// Which data.
+    pub data: At<Scope>,
+    /// How many patients must at least look alike.
+    pub k_min: At<u16>,
+    /// Last day.
+    pub expiry: At<Date>,
+}
+
+/// `[[notice]]`: what patients are told (Art. 13 and 14 GDPR), word for word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// Key.
+    pub id: At<Id>,
+    /// Which version of the wording.
+    pub version: At<String>,
+    /// The wording.
+    pub text: At<Text>,
 }

@@ -11,7 +11,7 @@ use crate::limits::{MESSAGES_PER_SECOND_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_MI
 use crate::problem::ProblemCode;
 use crate::schema::{
     Alarm, Assessment, Bed, Contact, Contract, Controller, Data, DeviceModel, Firmware, Flow, Gate, Interface, Kpi,
-    Pledge, Protocol, Purpose, Recipient, Retention, Role, Scope, Send, Training, Ward, Zone,
+    Pledge, Protocol, Purpose, Recipient, Relation, Retention, Role, Scope, Send, Training, Ward, Zone,
 };
 use crate::{At, Period, PeriodUnit};
 use toml::de::DeValue;
@@ -176,7 +176,7 @@ pub(super) fn flow(f: &mut Fields<'_, '_>) -> Option<Flow> {
 }
 
 /// `"all"` or a list of data ids; absent means none.
-fn scope(f: &mut Fields<'_, '_>) -> Option<At<Scope>> {
+pub(super) fn scope(f: &mut Fields<'_, '_>) -> Option<At<Scope>> {
     f.or("data", Scope::Only(Vec::new()), |value| match value.get_ref() {
         DeValue::String(text) if text == "all" => Ok(Scope::All),
         DeValue::Array(items) => {
@@ -206,6 +206,8 @@ pub(super) fn role(f: &mut Fields<'_, '_>) -> Option<Role> {
     let id_ = f.required("id", id);
     let text_ = f.required("text", text);
     let permissions = f.list("permissions", word);
+    let relation = f.or("relation", Relation::None, word);
+    let purposes = f.list("purposes", id);
     let data = scope(f);
     let training = f.optional_table("training", |f| {
         let text = f.required("text", text);
@@ -217,6 +219,8 @@ pub(super) fn role(f: &mut Fields<'_, '_>) -> Option<Role> {
         id: id_?,
         text: text_?,
         permissions: permissions?,
+        relation: relation?,
+        purposes: purposes?,
         data: data?,
         training: training?,
         recipient: recipient?,

@@ -131,6 +131,42 @@ words! {
         Erase = "erase",
         /// Run incidents and exercises.
         IncidentManage = "incident-manage",
+        /// Invite people, give and take roles, record trainings, end sessions.
+        PeopleManage = "people-manage",
+        /// Take and withdraw consents for a patient.
+        ConsentManage = "consent-manage",
+        /// As a patient: own values, own notices, own consents and requests, and who saw what.
+        OwnView = "own-view",
+        /// Take a project's pseudonymised set, after the k-check.
+        ResearchExport = "research-export",
+        /// Ask, or agree as the second person, which patient a pseudonym belongs to.
+        Crosswalk = "crosswalk",
+        /// See the state of the system: storage, ledger, backups, configuration; no values, no names.
+        SystemView = "system-view",
+        /// Open and close tickets for people of other firms.
+        TicketManage = "ticket-manage",
+        /// Set and release legal holds.
+        HoldManage = "hold-manage",
+        /// Run the deletion job.
+        RetentionManage = "retention-manage",
+        /// Make, check and restore backups.
+        BackupManage = "backup-manage",
+        /// Turn over keys.
+        KeyManage = "key-manage",
+    }
+
+    /// Whose data a role reaches, and through what.
+    Relation {
+        /// Patients who lie on a ward the role was given for.
+        Ward = "ward",
+        /// Patients for whom the person is responsible.
+        Case = "case",
+        /// The patient himself.
+        Own = "own",
+        /// What an open ticket names.
+        Ticket = "ticket",
+        /// No patient.
+        None = "none",
     }
 
     /// When a retention period begins. DIN 66398 knows three sorts: collection, end of a process, end of a relation.
@@ -149,6 +185,10 @@ words! {
         Decommissioning = "decommissioning",
         /// When something newer took its place.
         Supersession = "supersession",
+        /// When the case was closed: a request answered, an emergency access reviewed, a hold released.
+        Closing = "closing",
+        /// When the person left.
+        Departure = "departure",
     }
 
     /// What a retention class covers besides measured values.
@@ -171,6 +211,22 @@ words! {
         DeviceFile = "device-file",
         /// Backups.
         Backup = "backup",
+        /// Names, birth dates and record numbers.
+        Identity = "identity",
+        /// Requests of patients and what became of them.
+        Request = "request",
+        /// Emergency accesses and their reviews.
+        BreakGlass = "break-glass",
+        /// The register of people: names, roles, trainings, passkeys, sessions.
+        People = "people",
+        /// Tickets of people from other firms.
+        Ticket = "ticket",
+        /// Legal holds.
+        Hold = "hold",
+        /// Certificates of erasure, which hold no content.
+        ErasureCertificate = "erasure-certificate",
+        /// Which export a project was given, and who asked behind a pseudonym.
+        Disclosure = "disclosure",
     }
 
     /// What a contract with a recipient makes of it.
@@ -238,17 +294,61 @@ words! {
     }
 }
 
+impl Covers {
+    /// Whether this program stores it, so that a charter must say how long.
+    #[must_use]
+    pub const fn is_stored(self) -> bool {
+        !matches!(self, Self::TreatmentRecord | Self::SecurityLog | Self::DeviceTelemetry)
+    }
+}
+
+impl Relation {
+    /// Whether it is a relation to patients: through a ward, a case, or being the patient.
+    #[must_use]
+    pub const fn reaches_patients(self) -> bool {
+        matches!(self, Self::Ward | Self::Case | Self::Own)
+    }
+}
+
 impl Permission {
     /// Whether it shows values of patients, so that a role with it has to say which.
     #[must_use]
     pub const fn shows_values(self) -> bool {
-        matches!(self, Self::LiveView | Self::HistoryView | Self::Export | Self::BreakGlass)
+        matches!(self, Self::LiveView | Self::HistoryView | Self::Export | Self::BreakGlass | Self::OwnView)
+    }
+
+    /// Whether it is part of treatment (or of being the patient) and so needs a relation to that patient. Emergency access is what there is without one.
+    #[must_use]
+    pub const fn needs_relation(self) -> bool {
+        matches!(
+            self,
+            Self::LiveView
+                | Self::HistoryView
+                | Self::IdentityView
+                | Self::Bind
+                | Self::AlarmAcknowledge
+                | Self::AlarmLimits
+                | Self::Export
+                | Self::ConsentManage
+                | Self::OwnView
+        )
     }
 
     /// Whether it reaches data of patients at all, so that a role with it has to be trained.
     #[must_use]
     pub const fn reaches_patients(self) -> bool {
         self.shows_values()
-            || matches!(self, Self::IdentityView | Self::Bind | Self::AlarmLimits | Self::RequestManage | Self::Erase)
+            || matches!(
+                self,
+                Self::IdentityView
+                    | Self::Bind
+                    | Self::AlarmLimits
+                    | Self::RequestManage
+                    | Self::Erase
+                    | Self::ConsentManage
+                    | Self::ResearchExport
+                    | Self::Crosswalk
+                    | Self::HoldManage
+            )
     }
 }
