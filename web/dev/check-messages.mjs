@@ -1,35 +1,51 @@
-// Both languages have the same messages with the same arguments, and every message a component names exists. Run by `npm run check`.
+// Both languages have the same messages with the same arguments, file by file, and every message a component names exists. Run by `npm run check`.
 import { readFile, readdir } from "node:fs/promises";
 import { FluentResource } from "@fluent/bundle";
 
 const root = new URL("../src/", import.meta.url);
-const messages = {};
 const problems = [];
-for (const language of ["de", "en"]) {
-  const source = await readFile(new URL(`i18n/${language}.ftl`, root), "utf8");
-  const found = new Map();
-  for (const entry of new FluentResource(source).body) {
-    if (found.has(entry.id)) problems.push(`${language}: ${entry.id} stands there twice`);
-    found.set(entry.id, [...JSON.stringify(entry.value).matchAll(/"type":"var","name":"([^"]+)"/g)].map((match) => match[1]).sort().join());
+
+/** Language → id → arguments, over all files. */
+const messages = { de: new Map(), en: new Map() };
+/** Areas with a file: `null` stands for `de.ftl` and `en.ftl`. */
+const areas = new Set();
+for (const name of (await readdir(new URL("i18n/", root))).sort()) {
+  if (!name.endsWith(".ftl")) continue;
+  const [, area = null, language] = /^(?:([a-z0-9-]+)\.)?(de|en)\.ftl$/.exec(name) ?? [];
+  if (!language) {
+    problems.push(`${name}: is neither <area>.de.ftl nor <area>.en.ftl`);
+    continue;
   }
-  messages[language] = found;
+  areas.add(area);
+  const source = await readFile(new URL(`i18n/${name}`, root), "utf8");
+  for (const [line] of source.matchAll(/^[^\s#}.][^\n]*$/gm)) if (!/^-?[a-zA-Z][a-zA-Z0-9_-]* =/.test(line)) problems.push(`${name}: not understood: ${line.slice(0, 60)}`);
+  for (const entry of new FluentResource(source).body) {
+    if (messages[language].has(entry.id)) problems.push(`${name}: ${entry.id} stands there twice, also in ${messages[language].get(entry.id).name}`);
+    // A prefix of its own keeps areas out of each other's way; words for the server's codes may come from anywhere.
+    if (area !== null && !entry.id.startsWith(`${area}-`) && !entry.id.startsWith("problem-")) problems.push(`${name}: ${entry.id} does not begin with ${area}-`);
+    const args = [...new Set([...JSON.stringify(entry.value).matchAll(/"type":"var","name":"([^"]+)"/g)].map((match) => match[1]))].sort().join();
+    messages[language].set(entry.id, { args, area, name });
+  }
 }
 for (const [a, b] of [["de", "en"], ["en", "de"]]) {
-  for (const [id, args] of messages[a]) {
-    if (!messages[b].has(id)) problems.push(`${b}: ${id} is missing`);
-    else if (messages[b].get(id) !== args) problems.push(`${id}: arguments differ (${args} / ${messages[b].get(id)})`);
+  for (const [id, { args, area, name }] of messages[a]) {
+    const other = messages[b].get(id);
+    if (!other || other.area !== area) problems.push(`${name}: ${id} is missing in ${b}`);
+    else if (other.args !== args) problems.push(`${id}: arguments differ (${args} / ${other.args})`);
   }
 }
 for (const name of await readdir(root, { recursive: true })) {
   if (!/\.(svelte|ts)$/.test(name)) continue;
   const source = await readFile(new URL(name, root), "utf8");
   for (const [, id] of source.matchAll(/\bt\(\s*["']([a-z0-9_-]+)["']/gi)) if (!messages.de.has(id)) problems.push(`${name}: no message ${id}`);
+  for (const [, id] of source.matchAll(/\btitle: "([a-z0-9_]+-[a-z0-9_-]+)"/gi)) if (/pages\/[^/]+\/index\.ts$/.test(name) && !messages.de.has(id)) problems.push(`${name}: no message ${id}`);
   // Ids put together: some message must begin like that.
-  for (const [, start] of source.matchAll(/\bt\(\s*`([a-z0-9_-]+-)\$\{/gi)) if (![...messages.de.keys()].some((id) => id.startsWith(start))) problems.push(`${name}: no message ${start}…`);
+  const starts = [...source.matchAll(/\bt\(\s*`([a-z0-9_-]+-)\$\{/gi), ...[...source.matchAll(/\bwords\.code\(\s*"([a-z0-9_-]+)"/gi)].map(([all, id]) => [all, `${id}-`])];
+  for (const [, start] of starts) if (![...messages.de.keys()].some((id) => id.startsWith(start))) problems.push(`${name}: no message ${start}…`);
 }
 // Every reason the door counts has words for the reader.
 const door = await readFile(new URL("../../crates/obhut-gateway/src/refusal.rs", import.meta.url), "utf8").catch(() => "");
 for (const [, name] of door.matchAll(/^\s+[A-Z]\w+ = "([a-z0-9_]+)", 0x/gm)) if (!messages.de.has(`refusal-${name}`)) problems.push(`no words for the refusal ${name}`);
 for (const problem of problems) console.error(problem);
-console.log(`messages: ${messages.de.size} in each language, ${problems.length} problems`);
+console.log(`messages: ${messages.de.size} in each language, ${areas.size} files each, ${problems.length} problems`);
 process.exit(problems.length === 0 ? 0 : 1);

@@ -1,7 +1,7 @@
 // DEVELOPMENT ONLY. Serves web/dist with the real Content-Security-Policy and speaks docs/live-stream.md with made-up patients.
 // No TLS, no real session, no protection of any kind: bound to the loopback address, never shipped.
 //
-//   node dev/fake-server.mjs --beds 8 --port 5080 --speed 1        then open the address it prints
+//   node dev/fake-server.mjs --beds 8 --port 5080 --speed 1        then open the address it prints; #enter=physician, =privacy, … for other roles
 //   curl -d '{"store":"disk_full"}' localhost:5080/dev/fault         switches: see WELL in fake-ward.mjs
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { WebSocketServer } from "ws";
+import { api, fail, PEOPLE } from "./fake-api.mjs";
 import { FakeWard } from "./fake-ward.mjs";
 
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
@@ -23,12 +24,15 @@ const CHARTER = {
   en: "Charter “demo” of ward 3\n\nWho is responsible\n  Klinikum Beispielstadt gGmbH. Data protection officer: Dr A. Muster.\n\nPurpose “monitoring at the bedside”\n  Legal basis: Art. 6(1)(b) and Art. 9(2)(h) GDPR.\n\nWhat the monitor monitor-m1 may send\n  · Heart rate, at most once a second: without it there is no monitoring.\n  · ECG lead II, at most 250 values a second; erased after 72 hours.\n\nWhat does not stand here is refused and counted.",
 };
 
-/** Starts a server on `port` (0: any). The token `demo` works as often as one likes, `used` never. */
-export async function start({ port = 0, beds = 8, speed = 1, free = true } = {}) {
+/** Starts a server on `port` (0: any). The tokens in `PEOPLE` work as often as one likes, `used` never. */
+export async function start({ port = 0, beds = 8, speed = 1, free = true, sessionMs = 8 * 3600e3, idleLock = null } = {}) {
   const ward = new FakeWard({ beds, speed, free });
-  const sessions = new Set();
+  const sessions = new Map();
   let down = false;
-  const known = (request) => sessions.has(/(?:^|; )obhut=([^;]+)/.exec(request.headers.cookie ?? "")?.[1]);
+  let ledger = true;
+  const known = (request) => sessions.get(/(?:^|; )obhut=([^;]+)/.exec(request.headers.cookie ?? "")?.[1]);
+  const world = { ward, sessions };
+  const answerApi = await api(world);
 
   const server = createServer((request, response) => {
     void answer(request, response).catch((error) => {
@@ -43,26 +47,55 @@ export async function start({ port = 0, beds = 8, speed = 1, free = true } = {})
       const change = JSON.parse(await body(request));
       if (change.endSessions) sessions.clear();
       if ("down" in change) down = change.down;
+      if ("ledger" in change) ledger = change.ledger;
       ward.fault(change);
       return json(200, ward.faults);
     }
-    if (url.pathname === "/api/v1/session") {
-      if (request.method === "POST") {
-        const { token } = JSON.parse(await body(request));
-        if (token !== "demo") return json(403, { error: "token_refused" });
-        const id = randomUUID();
-        sessions.add(id);
-        return response.writeHead(204, { "Set-Cookie": `obhut=${id}; HttpOnly; SameSite=Strict; Path=/` }).end();
+    if (url.pathname === "/api/v1/session/link" && request.method === "POST") {
+      const { token } = JSON.parse(await body(request));
+      const person = PEOPLE[token];
+      if (!person) return json(403, { error: "refused", message: "this link has been used or has run out", hint: "ask for a new one" });
+      const id = randomUUID();
+      sessions.set(id, { id, token, ...person, emergencies: [], locked: false, ends: Date.now() + sessionMs });
+      response.setHeader("Set-Cookie", `obhut=${id}; HttpOnly; SameSite=Strict; Path=/`);
+      return json(200, { next: "session" });
+    }
+    if (url.pathname === "/api/v1/session/ways") return json(200, { passkey: true, oidc: null });
+    const session = known(request);
+    if (url.pathname.startsWith("/api/v1/session")) {
+      if (!session) return json(401, { error: "signed_out", message: "nobody is signed in", hint: "sign in" });
+      const [, act] = /^\/api\/v1\/session\/?(.*)$/.exec(url.pathname);
+      if (request.method === "DELETE" || act === "switch") {
+        sessions.delete(session.id);
+        return json(200, null);
       }
-      if (request.method === "DELETE") {
-        sessions.clear();
-        return response.writeHead(204).end();
+      if (act === "lock") {
+        session.locked = true;
+        return json(200, null);
       }
-      return known(request) ? json(200, { ends: Date.now() * 1000 + 3.6e9 }) : json(401, { error: "no_session" });
+      if (act === "passkey/begin") return json(200, { ceremony: "c", options: { publicKey: { challenge: "AAAA" } } });
+      if (act === "unlock") {
+        session.locked = false;
+        return json(200, null);
+      }
+      if (session.locked) return json(423, { error: "locked", message: "this workstation is locked", hint: "unlock it" });
+      const [id, de, en] = session.role;
+      return json(200, {
+        person: { id: `0${session.token}`, name: session.name, kind: session.token === "patient" ? "patient" : "staff" }, roles: [{ id, text: { de, en } }], permissions: session.permissions,
+        assurance: "passkey", ends: Math.round(session.ends * 1000), locked: false, idle_lock: idleLock, home: session.home, emergencies: session.emergencies,
+        ward: session.permissions.includes("live-view") ? { id: "station-3", name: "Station 3" } : null,
+      });
     }
     if (url.pathname === "/api/v1/charter") {
-      if (!known(request)) return json(401, { error: "no_session" });
+      if (!session) return json(401, { error: "signed_out" });
       return json(200, { fingerprint: "ab12f09c77d0431e9a5b", name: "demo", text: CHARTER[url.searchParams.get("lang")] ?? CHARTER.de });
+    }
+    if (url.pathname.startsWith("/api/")) {
+      const text = await body(request);
+      if (!session) return json(401, { error: "signed_out" });
+      if (session.locked) return json(423, { error: "locked" });
+      const made = ledger ? ((await answerApi(request.method, url, session, text)) ?? fail(404, "not_found")) : fail(503, "ledger_unavailable");
+      return response.writeHead(made.status, { ...made.headers, "Cache-Control": "no-store" }).end(made.body);
     }
     const path = normalize(url.pathname === "/" ? "/index.html" : url.pathname);
     try {
@@ -76,7 +109,7 @@ export async function start({ port = 0, beds = 8, speed = 1, free = true } = {})
   const sockets = new WebSocketServer({ noServer: true });
   server.on("upgrade", (request, socket, head) => {
     const sameOrigin = request.headers.origin === `http://${request.headers.host}`;
-    if (down || request.url !== "/api/v1/live" || !sameOrigin || !known(request)) {
+    if (down || request.url !== "/api/v1/live" || !sameOrigin || !known(request)?.permissions.includes("live-view")) {
       socket.end(`HTTP/1.1 ${down ? 503 : sameOrigin ? 401 : 403} no\r\nConnection: close\r\n\r\n`);
       return;
     }
@@ -87,6 +120,7 @@ export async function start({ port = 0, beds = 8, speed = 1, free = true } = {})
   return {
     address,
     ward,
+    world,
     async close() {
       ward.stop();
       for (const client of ward.clients) client.terminate();

@@ -6,6 +6,7 @@ import "./styles/shell.css";
 import "./styles/tile.css";
 import "./styles/value.css";
 import "./styles/pages.css";
+import "./styles/kit.css";
 
 const target = document.getElementById("app");
 if (target === null) throw new Error("index.html has no #app");

@@ -2,9 +2,8 @@
 
 app-name = Obhut
 dis-label = Verteiltes Informationssystem – nicht als primärer Alarm zu verwenden
-skip-to-beds = Zu den Betten springen
+skip-to-page = Zum Inhalt springen
 close = Schließen
-back-to-ward = Zur Station
 loading = Wird geladen …
 
 ## Eintreten
@@ -238,7 +237,56 @@ key-arrows = Pfeiltasten
 charter-title = Charter
 charter-intro = Was diese Station mit wessen Daten tun darf. Was hier nicht steht, geschieht nicht.
 charter-fingerprint = Fingerabdruck
-charter-unreachable = Die Charter konnte nicht geladen werden.
 
 ## Ansagen für Vorleseprogramme
 announce-bed = Bett { $label }: { $what }
+
+## Rahmen
+menu = Menü
+nav-label = Seiten
+nav-group-ward = Station
+nav-group-own = Meine Daten
+nav-group-devices = Geräte
+nav-group-patients = Patientenrechte
+nav-group-oversight = Aufsicht
+nav-group-house = Haus
+nav-home = Zur Startseite
+nav-unknown = Diese Seite gibt es nicht
+nav-unknown-detail = Vielleicht ist der Link veraltet.
+nav-not-yours = Diese Seite gehört nicht zu Ihren Aufgaben
+nav-not-yours-detail = Was Sie sehen dürfen, folgt aus Ihrer Rolle. Wenn etwas fehlt, hilft, wer bei Ihnen die Rollen vergibt.
+session-ends-at = Sitzung bis { $time } Uhr
+session-ends-in = { $minutes ->
+    [one] Ihre Sitzung endet in 1 Minute
+   *[other] Ihre Sitzung endet in { $minutes } Minuten
+}
+session-ends-detail = Danach ist eine neue Anmeldung nötig. Nicht Gesendetes geht verloren.
+session-renew = Neu anmelden
+session-lock = Sperren
+session-switch = Person wechseln
+session-sign-out = Abmelden
+lock-title = Gesperrt
+lock-title-person = Gesperrt: { $name }
+lock-how = Zum Weiterarbeiten mit dem eigenen Schlüssel entsperren, oder die Person wechseln.
+lock-ward = Die Werte laufen weiter. Namen und alles Weitere sind verdeckt.
+lock-unlock = Entsperren
+lock-cancelled = Das Entsperren wurde abgebrochen.
+lock-unsupported = Dieser Browser kann keine Passkeys. Bitte die Person wechseln und neu anmelden.
+banner-ledger = Protokoll nicht verfügbar
+banner-ledger-detail = Gespeicherte Daten bleiben geschlossen, bis Zugriffe wieder aufgezeichnet werden. Die Überwachung läuft weiter, der Notfallzugriff auch.
+
+## Notfallzugriff
+emergency-title = Notfallzugriff
+emergency-running = Notfallzugriff läuft
+emergency-running-bed = Notfallzugriff läuft: Bett { $bed }
+emergency-left = noch { $time }
+emergency-detail = Jeder Zugriff wird protokolliert und von einer zweiten Person geprüft.
+emergency-open = Patient öffnen
+emergency-end = Beenden
+emergency-ended = Der Notfallzugriff ist beendet.
+emergency-bed = Notfallzugriff: Bett { $bed }
+emergency-text = Der gewählte Grund öffnet diesen einen Patienten sofort und für begrenzte Zeit. Die Datenschutzbeauftragte wird benachrichtigt, eine zweite Person prüft nach.
+emergency-reason = Grund
+emergency-any = Notfall
+emergency-words = In eigenen Worten
+emergency-words-hint = Kann auch leer bleiben, wenn es eilt.

@@ -2,9 +2,8 @@
 
 app-name = Obhut
 dis-label = Distributed information system, not to be relied on as primary alarm
-skip-to-beds = Skip to the beds
+skip-to-page = Skip to the content
 close = Close
-back-to-ward = Back to the ward
 loading = Loading …
 
 ## Enter
@@ -237,7 +236,56 @@ key-arrows = Arrow keys
 charter-title = Charter
 charter-intro = What this ward may do with whose data. What does not stand here does not happen.
 charter-fingerprint = Fingerprint
-charter-unreachable = The charter could not be loaded.
 
 ## Announcements
 announce-bed = Bed { $label }: { $what }
+
+## Frame
+menu = Menu
+nav-label = Pages
+nav-group-ward = Ward
+nav-group-own = My data
+nav-group-devices = Devices
+nav-group-patients = Patients’ rights
+nav-group-oversight = Oversight
+nav-group-house = House
+nav-home = To the start page
+nav-unknown = There is no such page
+nav-unknown-detail = Perhaps the link is out of date.
+nav-not-yours = This page is not among your duties
+nav-not-yours-detail = What you may see follows from your role. If something is missing, ask whoever gives out roles.
+session-ends-at = Session until { $time }
+session-ends-in = { $minutes ->
+    [one] Your session ends in 1 minute
+   *[other] Your session ends in { $minutes } minutes
+}
+session-ends-detail = After that you need to sign in again. What has not been sent is lost.
+session-renew = Sign in again
+session-lock = Lock
+session-switch = Switch person
+session-sign-out = Sign out
+lock-title = Locked
+lock-title-person = Locked: { $name }
+lock-how = Unlock with your own key to go on, or switch the person.
+lock-ward = Values go on. Names and everything else are covered.
+lock-unlock = Unlock
+lock-cancelled = Unlocking was cancelled.
+lock-unsupported = This browser has no passkeys. Please switch the person and sign in again.
+banner-ledger = Ledger not available
+banner-ledger-detail = Stored data stay closed until accesses are recorded again. Monitoring goes on, and so does emergency access.
+
+## Emergency access
+emergency-title = Emergency access
+emergency-running = Emergency access running
+emergency-running-bed = Emergency access running: bed { $bed }
+emergency-left = { $time } left
+emergency-detail = Every access is recorded and reviewed by a second person.
+emergency-open = Open patient
+emergency-end = End
+emergency-ended = The emergency access has ended.
+emergency-bed = Emergency access: bed { $bed }
+emergency-text = The reason you choose opens this one patient at once and for a limited time. The data-protection officer is notified, and a second person reviews it.
+emergency-reason = Reason
+emergency-any = Emergency
+emergency-words = In your own words
+emergency-words-hint = May stay empty when there is no time.

@@ -1,23 +1,26 @@
 /**
  * Words and numbers in the reader's language. German unless the browser asks for English; the choice is kept in this browser.
  *
- * A message that is missing shows its id: visible, never silently empty. `dev/check-messages.mjs` sees that both languages have the same messages.
+ * Words lie in `de.ftl`, `en.ftl` and, for each area, `<area>.de.ftl`, `<area>.en.ftl`; all are one vocabulary. A message that is missing shows its id:
+ * visible, never silently empty. `dev/check-messages.mjs` sees that both languages have the same messages.
  */
 import { FluentBundle, FluentResource, type FluentVariable } from "@fluent/bundle";
-import de from "./de.ftl?raw";
-import en from "./en.ftl?raw";
 
 export type Language = "de" | "en";
 const KEPT = "obhut.language";
 
-function bundle(language: Language, source: string): FluentBundle {
+const SOURCES = import.meta.glob<string>("./*.ftl", { query: "?raw", import: "default", eager: true });
+
+function bundle(language: Language): FluentBundle {
   // Isolation marks would end up in titles and labels that screen readers spell out.
   const made = new FluentBundle(language, { useIsolating: false });
-  made.addResource(new FluentResource(source));
+  for (const [name, source] of Object.entries(SOURCES)) {
+    if (name === `./${language}.ftl` || name.endsWith(`.${language}.ftl`)) made.addResource(new FluentResource(source));
+  }
   return made;
 }
 
-const BUNDLES: Record<Language, FluentBundle> = { de: bundle("de", de), en: bundle("en", en) };
+const BUNDLES: Record<Language, FluentBundle> = { de: bundle("de"), en: bundle("en") };
 const LOCALE: Record<Language, string> = { de: "de-DE", en: "en-GB" };
 
 function initial(): Language {
@@ -43,6 +46,7 @@ class Words {
   language = $state<Language>(initial());
   readonly locale = $derived(LOCALE[this.language]);
   readonly #numbers = new Map<string, Intl.NumberFormat>();
+  readonly #times = new Map<string, Intl.DateTimeFormat>();
 
   switch(): void {
     this.language = this.language === "de" ? "en" : "de";
@@ -62,6 +66,46 @@ class Words {
 
   has(id: string): boolean {
     return BUNDLES[this.language].hasMessage(id);
+  }
+
+  /** What the server says in both languages. */
+  of(text: { readonly de: string; readonly en: string }): string {
+    return text[this.language];
+  }
+
+  /** The message `id-what`, or `what` itself where there are no words for it: for codes of the server. */
+  code(id: string, what: string): string {
+    const full = `${id}-${what}`;
+    return this.has(full) ? this.t(full) : what;
+  }
+
+  /** Day and time of a moment, µs since 1970: "24.11.2026, 14:05". */
+  moment(micros: number): string {
+    return this.#time("moment", { day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit" }).format(micros / 1000);
+  }
+
+  /** With seconds, for records where the order counts. */
+  instant(micros: number): string {
+    return this.#time("instant", { day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(micros / 1000);
+  }
+
+  /** "24.11.2026". */
+  day(micros: number): string {
+    return this.#time("day", { day: "2-digit", month: "2-digit", year: "numeric" }).format(micros / 1000);
+  }
+
+  /** "14:05". */
+  clock(micros: number): string {
+    return this.#time("clock", { hour: "2-digit", minute: "2-digit" }).format(micros / 1000);
+  }
+
+  #time(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+    const key = `${this.locale}:${name}`;
+    const known = this.#times.get(key);
+    if (known) return known;
+    const made = new Intl.DateTimeFormat(this.locale, options);
+    this.#times.set(key, made);
+    return made;
   }
 
   /** A measured value with as many places as the server asks for. */

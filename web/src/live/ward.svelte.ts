@@ -5,9 +5,8 @@
  * What always holds: the link is `live` only while understood messages come; everything else follows from that in `state.ts`.
  */
 import { SvelteMap } from "svelte/reactivity";
-import { session } from "../session.ts";
 import { WardClock } from "./clock.ts";
-import { Connection, SILENCE_MS_MAX } from "./connection.ts";
+import { Connection, SILENCE_MS_MAX, type SessionCheck } from "./connection.ts";
 import { curves } from "./parameters.ts";
 import { Playout } from "./playout.ts";
 import type { Layout, Message, Stream, Tick, WaveStream } from "./protocol.ts";
@@ -44,7 +43,8 @@ export class Ward {
   #timer: ReturnType<typeof setInterval> | null = null;
   readonly #connection: Connection;
 
-  constructor() {
+  /** `check` asks whether the session still holds, when the stream was refused or broke off. */
+  constructor(check: SessionCheck) {
     const scheme = location.protocol === "http:" ? "ws:" : "wss:";
     this.#connection = new Connection(
       `${scheme}//${location.host}/api/v1/live`,
@@ -57,7 +57,7 @@ export class Ward {
         },
         unauthorised: () => { this.ended = true; },
       },
-      session,
+      check,
     );
   }
 

@@ -1,0 +1,15 @@
+devices-title = Geräte
+devices-intro = Was angemeldet ist, wo es steht und ob es sich meldet. Diese Seite kennt keine Patienten.
+devices-device = Gerät
+devices-model = Modell
+devices-serial = Seriennummer
+devices-bed = Bett
+devices-no-bed = –
+devices-state = Zustand
+devices-state-online = verbunden
+devices-state-offline = keine Verbindung
+devices-state-invited = eingeladen
+devices-state-revoked = gesperrt
+devices-certificate = Zertifikat gilt bis
+devices-count = { $all } Geräte, { $online } verbunden
+devices-none = Noch kein Gerät angemeldet.

@@ -1,0 +1,15 @@
+devices-title = Devices
+devices-intro = What is enrolled, where it stands and whether it is heard from. This page knows no patients.
+devices-device = Device
+devices-model = Model
+devices-serial = Serial number
+devices-bed = Bed
+devices-no-bed = –
+devices-state = State
+devices-state-online = connected
+devices-state-offline = not connected
+devices-state-invited = invited
+devices-state-revoked = revoked
+devices-certificate = Certificate valid until
+devices-count = { $all } devices, { $online } connected
+devices-none = No device enrolled yet.

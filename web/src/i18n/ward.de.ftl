@@ -1,0 +1,14 @@
+ward-title = Station
+ward-mine = eigener Fall
+ward-names-show = Namen zeigen
+ward-names-hide = Namen verdecken
+ward-names-left = Namen noch { $seconds } s sichtbar
+ward-name-show = Name zeigen
+ward-admit = Aufnehmen
+ward-admit-title = Aufnahme: Bett { $bed }
+ward-admit-text = Bitte vom Armband ablesen. Aktennummer und Geburtsdatum müssen zusammenpassen; ist die Person schon bekannt, wird sie wiedererkannt.
+ward-admitted = Bett { $bed } ist jetzt zugeordnet.
+ward-discharge = Entlassen
+ward-discharge-title = Entlassung: Bett { $bed }
+ward-discharge-text = Die Zuordnung zum Bett endet jetzt. Werte der Geräte an diesem Bett gehören danach zu niemandem. Was gespeichert ist, bleibt nach den Löschregeln erhalten.
+ward-discharged = Bett { $bed } ist frei.

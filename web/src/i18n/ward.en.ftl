@@ -1,0 +1,14 @@
+ward-title = Ward
+ward-mine = own case
+ward-names-show = Show names
+ward-names-hide = Cover names
+ward-names-left = Names visible for { $seconds } s
+ward-name-show = Show name
+ward-admit = Admit
+ward-admit-title = Admission: bed { $bed }
+ward-admit-text = Please read it off the wristband. Record number and date of birth must agree; someone already known is recognised.
+ward-admitted = Bed { $bed } is now bound.
+ward-discharge = Discharge
+ward-discharge-title = Discharge: bed { $bed }
+ward-discharge-text = The binding to the bed ends now. Values of devices at this bed then belong to nobody. What is stored stays as the retention rules say.
+ward-discharged = Bed { $bed } is free.
