@@ -296,6 +296,12 @@ impl Checked {
         self.charter.entries.retention.iter().find(|class| class.covers.iter().any(|covers| **covers == what))
     }
 
+    /// Every kind of data.
+    #[must_use]
+    pub fn all_data(&self) -> &[Data] {
+        &self.charter.entries.data
+    }
+
     /// One kind of data.
     #[must_use]
     pub fn data(&self, id: &Id) -> Option<&Data> {
