@@ -17,7 +17,7 @@ use crate::decode::{Draft, decode};
 use crate::problem::{Problem, ProblemCode, Problems, Severity};
 use crate::schema::{
     Access, Alarm, Bed, Charter, ConsentForm, Controller, Covers, Data, DeviceKind, DeviceModel, Entries, Id, Notice,
-    Project, Purpose, Regime, Retention, Role, Send, Ward,
+    Project, Purpose, Recipient, Regime, Retention, Role, Send, Ward,
 };
 use crate::{Date, Period, Rate};
 use aws_lc_rs::digest;
@@ -270,6 +270,12 @@ impl Checked {
     #[must_use]
     pub fn project(&self, id: &str) -> Option<&Project> {
         self.charter.entries.projects.iter().find(|project| project.id.as_str() == id)
+    }
+
+    /// One recipient.
+    #[must_use]
+    pub fn recipient(&self, id: &str) -> Option<&Recipient> {
+        self.charter.entries.recipients.iter().find(|recipient| recipient.id.as_str() == id)
     }
 
     /// The forms on which patients are asked.

@@ -16,6 +16,7 @@ mod compile;
 mod date;
 mod decode;
 pub mod diff;
+pub mod duties;
 mod explain;
 pub mod law;
 pub mod limits;

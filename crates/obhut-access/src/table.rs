@@ -1,0 +1,1 @@
+//! The table of who may do what, as a clinician can read it.
