@@ -12,6 +12,7 @@
 pub mod checkpoint;
 pub mod encode;
 pub mod event;
+pub mod export;
 pub mod fhir;
 pub mod leaf;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod note;
 pub mod proof;
 pub mod record;
 pub mod seal;
+pub mod spool;
 pub mod tile;
 pub mod tree;
 pub mod witness;

@@ -17,6 +17,7 @@ const CORES: &[&str] = &[
     "crates/obhut-wire/",
     "crates/obhut-wfdb/",
     "crates/obhut-vault/",
+    "crates/obhut-ledger/",
 ];
 
 /// What a core never touches, and why.
