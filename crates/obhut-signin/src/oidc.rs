@@ -10,6 +10,7 @@ mod provider;
 
 use crate::error::OidcError;
 use crate::limits;
+use crate::session::SessionId;
 use crate::token::{TokenHash, random_text};
 use obhut_model::ServerTime;
 use openidconnect::{AuthorizationCode, ClientSecret, CsrfToken, IssuerUrl, Nonce, PkceCodeVerifier};
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the configuration says of the provider.
 pub struct OidcOptions {
@@ -36,13 +38,18 @@ pub struct OidcOptions {
     pub roles: BTreeMap<String, String>,
     /// Scopes beyond `openid` and `profile`.
     pub scopes: Vec<String>,
+    /// How long a role that came from a group lasts without another sign-in at the provider: who left the hospital loses it by then at the latest.
+    pub keep: Duration,
     /// Certificates (PEM) the provider's TLS is checked against; without one, the machine's own.
     pub ca_file: Option<PathBuf>,
 }
 
 impl fmt::Debug for OidcOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OidcOptions").field("issuer", &self.issuer).field("client_id", &self.client_id).finish_non_exhaustive()
+        f.debug_struct("OidcOptions")
+            .field("issuer", &self.issuer)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,6 +69,7 @@ struct Options {
     groups_claim: String,
     roles: BTreeMap<String, String>,
     scopes: Vec<String>,
+    keep: Duration,
 }
 
 struct Flow {
@@ -72,6 +80,8 @@ struct Flow {
     redirect: String,
     /// When it began, if the provider was asked to let the person sign in anew.
     fresh_since: Option<ServerTime>,
+    /// The locked session it is to unlock.
+    unlocks: Option<SessionId>,
 }
 
 /// Where to send the browser.
@@ -106,8 +116,8 @@ pub struct Identity {
     pub name: Option<String>,
     /// Charter roles their groups mean, each once, sorted.
     pub roles: Vec<String>,
-    /// Whether the provider let them sign in anew, as asked.
-    pub fresh: bool,
+    /// The locked session that was to be unlocked, if this sign-in was begun for one: the provider has let the person sign in anew then.
+    pub unlocks: Option<SessionId>,
 }
 
 impl fmt::Debug for Identity {
@@ -145,6 +155,7 @@ impl Oidc {
             groups_claim: options.groups_claim,
             roles: options.roles,
             scopes: options.scopes,
+            keep: options.keep,
         };
         Ok(Self { options, http, provider: tokio::sync::Mutex::new(None), flows: Mutex::default() })
     }
@@ -153,6 +164,12 @@ impl Oidc {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.options.name
+    }
+
+    /// How long a role that came from a group lasts without another sign-in at the provider.
+    #[must_use]
+    pub const fn keep(&self) -> Duration {
+        self.options.keep
     }
 
     /// Every charter role a group may mean.
@@ -179,13 +196,19 @@ impl Oidc {
         *self.provider.lock().await = None;
     }
 
-    /// Begins a sign-in that ends at `redirect`. `anew`: the provider must let the person prove who they are again, as for unlocking a screen.
+    /// Begins a sign-in that ends at `redirect`. `unlocks`: the locked session it is for; the provider must let the person prove who they are again
+    /// then.
     ///
     /// # Errors
     /// [`OidcError::Unavailable`] if the provider does not answer.
-    pub async fn begin(&self, redirect: &str, anew: bool, now: ServerTime) -> Result<Started, OidcError> {
+    pub async fn begin(
+        &self,
+        redirect: &str,
+        unlocks: Option<SessionId>,
+        now: ServerTime,
+    ) -> Result<Started, OidcError> {
         let provider = self.provider(now).await?;
-        let prepared = provider.authorize(&self.options, redirect, anew)?;
+        let prepared = provider.authorize(&self.options, redirect, unlocks.is_some())?;
         let flow = random_text()?;
         let until = now.plus_micros(i64::try_from(limits::FLOW_LIFE.as_micros()).unwrap_or(i64::MAX));
         let kept = Flow {
@@ -194,7 +217,8 @@ impl Oidc {
             nonce: prepared.nonce,
             verifier: prepared.verifier,
             redirect: redirect.to_owned(),
-            fresh_since: anew.then_some(now),
+            fresh_since: unlocks.map(|_| now),
+            unlocks,
         };
         let mut flows = self.flows.lock();
         if flows.len() >= limits::FLOWS_MAX {
@@ -227,7 +251,8 @@ impl Oidc {
         }
         let code = answer.code.map(AuthorizationCode::new).ok_or(OidcError::WrongState)?;
         let provider = self.provider(now).await?;
-        let told = provider.exchange(&self.options, &self.http, code, flow.verifier, &flow.redirect, &flow.nonce, now).await;
+        let told =
+            provider.exchange(&self.options, &self.http, code, flow.verifier, &flow.redirect, &flow.nonce, now).await;
         if matches!(told, Err(OidcError::Token(_))) {
             // The provider may have changed its keys since; the next attempt asks anew.
             self.forget_provider().await;
@@ -247,7 +272,7 @@ impl Oidc {
             subject: told.subject,
             name: told.name,
             roles,
-            fresh: fresh == Some(true),
+            unlocks: flow.unlocks,
         })
     }
 }

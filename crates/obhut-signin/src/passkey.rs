@@ -144,13 +144,16 @@ impl Passkeys {
         let Some(Ceremony::Register(state, person)) = self.take(link, now) else {
             return Err(PasskeyError::NoCeremony);
         };
-        let kept = credential.pointer("/extensions/credProps/rk").or(credential.pointer("/clientExtensionResults/credProps/rk"));
+        let kept = credential
+            .pointer("/extensions/credProps/rk")
+            .or(credential.pointer("/clientExtensionResults/credProps/rk"));
         if kept.and_then(Value::as_bool) == Some(false) {
             return Err(PasskeyError::NotDiscoverable);
         }
         let credential: RegisterPublicKeyCredential =
             serde_json::from_value(credential).map_err(|_| PasskeyError::Malformed)?;
-        let passkey = self.party()?.finish_passkey_registration(&credential, &state).map_err(|error| refused(&error))?;
+        let passkey =
+            self.party()?.finish_passkey_registration(&credential, &state).map_err(|error| refused(&error))?;
         let id = passkey.cred_id().to_vec();
         if id.is_empty() || id.len() > limits::CREDENTIAL_ID_BYTES_MAX {
             return Err(PasskeyError::Malformed);
@@ -195,7 +198,8 @@ impl Passkeys {
         };
         let credential: PublicKeyCredential =
             serde_json::from_value(credential).map_err(|_| PasskeyError::Malformed)?;
-        let (user, id) = self.party()?.identify_discoverable_authentication(&credential).map_err(|_| PasskeyError::Malformed)?;
+        let (user, id) =
+            self.party()?.identify_discoverable_authentication(&credential).map_err(|_| PasskeyError::Malformed)?;
         let known = find(id).ok_or(PasskeyError::Unknown)?;
         // The user handle is not signed; whose a credential is, is what the register says, and the two must agree.
         if user.as_bytes() != known.person.as_bytes() {
@@ -241,7 +245,12 @@ fn kept_by_the_authenticator(options: CreationChallengeResponse) -> Result<Value
     let mut options = serde_json::to_value(options.public_key).map_err(|_| PasskeyError::NotValid)?;
     let selection = options
         .as_object_mut()
-        .and_then(|options| options.entry("authenticatorSelection").or_insert_with(|| Value::Object(serde_json::Map::new())).as_object_mut())
+        .and_then(|options| {
+            options
+                .entry("authenticatorSelection")
+                .or_insert_with(|| Value::Object(serde_json::Map::new()))
+                .as_object_mut()
+        })
         .ok_or(PasskeyError::NotValid)?;
     selection.insert("residentKey".to_owned(), Value::from("required"));
     selection.insert("requireResidentKey".to_owned(), Value::from(true));

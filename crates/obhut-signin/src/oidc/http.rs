@@ -52,9 +52,11 @@ impl Client {
             let certificates = CertificateDer::pem_file_iter(path)
                 .map_err(|error| wrong(format!("`ca_file` `{}` cannot be read: {error}", path.display())))?;
             for certificate in certificates {
-                let certificate =
-                    certificate.map_err(|error| wrong(format!("`ca_file` `{}` is not PEM: {error}", path.display())))?;
-                roots.add(certificate).map_err(|error| wrong(format!("a certificate in `ca_file` is not one: {error}")))?;
+                let certificate = certificate
+                    .map_err(|error| wrong(format!("`ca_file` `{}` is not PEM: {error}", path.display())))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| wrong(format!("a certificate in `ca_file` is not one: {error}")))?;
             }
         } else {
             let (_, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -74,7 +76,9 @@ impl Client {
     }
 
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        tokio::time::timeout(limits::PROVIDER_WITHIN, self.send_unbounded(request)).await.unwrap_or(Err(HttpError::Late))
+        tokio::time::timeout(limits::PROVIDER_WITHIN, self.send_unbounded(request))
+            .await
+            .unwrap_or(Err(HttpError::Late))
     }
 
     async fn send_unbounded(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -86,8 +90,9 @@ impl Client {
         let authority = uri.authority().ok_or(HttpError::Address)?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(host.clone()).map_err(|_| HttpError::Address)?;
-        let socket =
-            TcpStream::connect((host.as_str(), authority.port_u16().unwrap_or(443))).await.map_err(HttpError::Connect)?;
+        let socket = TcpStream::connect((host.as_str(), authority.port_u16().unwrap_or(443)))
+            .await
+            .map_err(HttpError::Connect)?;
         let stream = self.tls.connect(name, socket).await.map_err(HttpError::Connect)?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(HttpError::Http)?;

@@ -11,9 +11,9 @@ use openidconnect::core::{
     CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AdditionalClaims, AuthorizationCode, Client, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    IdTokenFields, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    StandardErrorResponse, StandardTokenResponse, TokenResponse as _, UserInfoClaims,
+    AdditionalClaims, AuthorizationCode, Client, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet,
+    EndpointSet, IdTokenFields, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse as _, UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,7 +39,13 @@ impl Others {
 }
 
 type Tokens = StandardTokenResponse<
-    IdTokenFields<Others, EmptyExtraTokenFields, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>,
+    IdTokenFields<
+        Others,
+        EmptyExtraTokenFields,
+        CoreGenderClaim,
+        CoreJweContentEncryptionAlgorithm,
+        CoreJwsSigningAlgorithm,
+    >,
     CoreTokenType,
 >;
 
@@ -139,7 +145,9 @@ impl Provider {
                     OidcError::Refused(super::fixed_word(&answer.error().to_string()))
                 }
                 // The parser's complaint would repeat what it could not parse, tokens included.
-                openidconnect::RequestTokenError::Parse(..) => OidcError::Token("the answer is not understood".to_owned()),
+                openidconnect::RequestTokenError::Parse(..) => {
+                    OidcError::Token("the answer is not understood".to_owned())
+                }
                 other => OidcError::Unavailable(chain(&other)),
             })?;
         let token = tokens.id_token().ok_or_else(|| OidcError::Token("there is none".to_owned()))?;
@@ -189,7 +197,8 @@ impl Provider {
 }
 
 fn redirect_url(text: &str) -> Result<RedirectUrl, OidcError> {
-    RedirectUrl::new(text.to_owned()).map_err(|_| OidcError::Configuration("the server's own name is not one".to_owned()))
+    RedirectUrl::new(text.to_owned())
+        .map_err(|_| OidcError::Configuration("the server's own name is not one".to_owned()))
 }
 
 /// The error and what it rests on, in one line.

@@ -118,7 +118,8 @@ impl SessionBook {
         inner.make_room(begin.person, now);
         let ends = now.plus_micros(micros(inner.rules.max()));
         let ends = if let Life::Display { until } = begin.life { ends.min(until) } else { ends };
-        let who = SignedIn { session: id, person: begin.person, assurance: begin.assurance, began: now, ends, locked: false };
+        let who =
+            SignedIn { session: id, person: begin.person, assurance: begin.assurance, began: now, ends, locked: false };
         let cookie = Cookie::new(&key, id, 0);
         let session = Session {
             who,
@@ -170,7 +171,10 @@ impl SessionBook {
     pub fn unlock(&self, session: SessionId, person: PersonId, now: ServerTime) -> Option<(SignedIn, Cookie)> {
         let mut inner = self.inner.lock();
         let now = inner.tick(now);
-        let session = inner.sessions.get_mut(&session).filter(|session| session.who.person == person && now < session.who.ends)?;
+        let session = inner
+            .sessions
+            .get_mut(&session)
+            .filter(|session| session.who.person == person && now < session.who.ends)?;
         session.who.locked = false;
         session.active = now;
         session.offered = true;
@@ -203,6 +207,12 @@ impl SessionBook {
             .collect();
         listed.sort_by_key(|listed| std::cmp::Reverse((listed.who.began, listed.who.session)));
         listed
+    }
+
+    /// Whether a session is a wall display's, which does not lock.
+    #[must_use]
+    pub fn is_display(&self, session: SessionId) -> bool {
+        self.inner.lock().sessions.get(&session).is_some_and(|session| session.life != Life::Person)
     }
 
     /// Follows a session: a live stream ends when this says so, or when the sender is gone.
@@ -279,7 +289,8 @@ impl Session {
             self.step_since = now;
             self.offered = false;
         }
-        let in_grace = step.checked_add(1) == Some(self.step) && now.since(self.step_since) <= micros(limits::COOKIE_GRACE);
+        let in_grace =
+            step.checked_add(1) == Some(self.step) && now.since(self.step_since) <= micros(limits::COOKIE_GRACE);
         if step == self.step || in_grace { Ok(()) } else { Err(Why::CookieReused) }
     }
 
