@@ -3,6 +3,7 @@
 //! Not for the form of single values (see `decode`) and not for what happens at run time. Today comes in as an argument.
 //! What always holds: all checks run, whatever the earlier ones found; a charter with an error never becomes [`Checked`].
 
+mod access;
 mod care;
 mod data;
 mod model;
@@ -102,6 +103,7 @@ fn semantic(draft: &Draft, today: Date) -> Vec<Problem> {
     role::check(&mut check);
     outside::check(&mut check);
     care::check(&mut check);
+    access::check(&mut check);
     check.problems
 }
 

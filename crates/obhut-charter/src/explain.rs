@@ -12,6 +12,7 @@ use crate::schema::{
 use crate::speech::{Lang, Speech, list};
 
 mod network;
+mod people;
 
 /// The whole charter in plain words; plain text of at most a few pages, lines not wrapped.
 #[must_use]
@@ -21,6 +22,10 @@ pub fn explain(checked: &Checked, lang: Lang) -> String {
     page.purposes();
     page.data();
     page.roles();
+    page.access();
+    page.consent_forms();
+    page.projects();
+    page.notices();
     page.recipients();
     page.interfaces();
     page.models();
@@ -237,6 +242,13 @@ impl Page<'_> {
         } else {
             s.say("role-may", &[("list", (&may).into())])
         }];
+        lines.push(s.word(&format!("role-relation-{}", role.relation.as_str())));
+        lines.push(if role.purposes.is_empty() {
+            s.word("role-purposes-none")
+        } else {
+            let purposes: Vec<String> = role.purposes.iter().map(|purpose| self.purpose_text(purpose)).collect();
+            s.say("role-purposes", &[("list", (&purposes.join("; ")).into())])
+        });
         lines.push(self.scope(&role.data, "role-data", "role-data-all", "role-data-none"));
         lines.push(match &role.training {
             Some(training) => {

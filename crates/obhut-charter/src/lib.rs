@@ -34,4 +34,4 @@ pub use explain::explain;
 pub use problem::{Problem, ProblemCode, Problems, Severity};
 pub use quantity::{Period, PeriodUnit, QuantityError, Rate, RateUnit};
 pub use schema::Charter;
-pub use speech::Lang;
+pub use speech::{Lang, permissions_said};

@@ -82,6 +82,10 @@ impl Speech {
         Self { lang, bundle }
     }
 
+    pub(crate) const fn lang(&self) -> Lang {
+        self.lang
+    }
+
     /// The message `key`; the key itself if there is none.
     pub(crate) fn say(&self, key: &str, arguments: &[(&str, Arg<'_>)]) -> String {
         let Some(pattern) = self.bundle.get_message(key).and_then(|message| message.value()) else {
@@ -200,6 +204,13 @@ impl Speech {
     }
 }
 
+/// What each of `permissions` allows, in words of `lang`; for tables, pages and records.
+#[must_use]
+pub fn permissions_said(permissions: &[crate::schema::Permission], lang: Lang) -> Vec<String> {
+    let speech = Speech::new(lang);
+    permissions.iter().map(|permission| speech.word(&format!("permission-{}", permission.as_str()))).collect()
+}
+
 /// Items joined as they are written.
 pub(crate) fn list<T: std::fmt::Display>(items: &[At<T>], between: &str) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
@@ -239,7 +250,7 @@ mod tests {
     fn every_word_of_the_schema_can_be_said() {
         use crate::schema::{
             Approver, ContractKind, Covers, DeviceKind, Direction, InterfaceKind, Permission, Priority, Regime,
-            RetentionStart, Stage, Word,
+            Relation, RetentionStart, Stage, Word,
         };
         fn words<T: Word>() -> Vec<&'static str> {
             T::ALL.iter().map(|(word, _)| *word).collect()
@@ -254,6 +265,7 @@ mod tests {
             ("permission", words::<Permission>()),
             ("priority", words::<Priority>()),
             ("regime", words::<Regime>()),
+            ("role-relation", words::<Relation>()),
             ("stage", words::<Stage>()),
             ("start", words::<RetentionStart>()),
         ] {

@@ -122,7 +122,9 @@ fn used(check: &mut Check<'_>, purpose: &Purpose) {
     let serves = e.data.iter().any(|x| *x.purpose == *purpose.id)
         || e.flows.iter().any(|x| *x.purpose == *purpose.id)
         || e.recipients.iter().any(|x| *x.purpose == *purpose.id)
-        || e.interfaces.iter().any(|x| *x.purpose == *purpose.id);
+        || e.interfaces.iter().any(|x| *x.purpose == *purpose.id)
+        || e.projects.iter().any(|x| *x.purpose == *purpose.id)
+        || e.roles.iter().any(|x| x.purposes.iter().any(|used| **used == *purpose.id));
     if !serves {
         let message = format!("nothing serves purpose `{}`", *purpose.id);
         check.found(PurposeUnused, purpose.id.span(), message, "unused", "remove it, or declare what serves it");

@@ -21,6 +21,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     let zones = known("zone", "zone", e.zones.iter().map(|x| &x.id).collect());
     let classes = known("retention", "retention class", e.retention.iter().map(|x| &x.id).collect());
     let recipients = known("recipient", "recipient", e.recipients.iter().map(|x| &x.id).collect());
+    let roles = known("role", "role", e.roles.iter().map(|x| &x.id).collect());
     let kpis = known("kpi", "figure (`[[kpi]]`)", e.kpis.iter().map(|x| &x.id).collect());
     for x in &e.data {
         purposes.refer(check, &x.purpose);
@@ -36,7 +37,24 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
     for x in &e.roles {
         data.refer_scope(check, &x.data);
+        x.purposes.iter().for_each(|id| purposes.refer(check, id));
         x.recipient.iter().for_each(|id| recipients.refer(check, id));
+    }
+    for x in &e.consent_forms {
+        purposes.refer(check, &x.purpose);
+    }
+    for x in &e.projects {
+        purposes.refer(check, &x.purpose);
+        data.refer_scope(check, &x.data);
+        x.recipient.iter().for_each(|id| recipients.refer(check, id));
+    }
+    if let Some(access) = &check.draft.access {
+        for pair in &access.apart {
+            for id in [&pair.one, &pair.other] {
+                roles.refer(check, &At::new(id.clone(), pair.span()));
+            }
+        }
+        access.console.iter().for_each(|id| roles.refer(check, id));
     }
     for x in &e.recipients {
         purposes.refer(check, &x.purpose);
@@ -98,11 +116,16 @@ fn duplicates(check: &mut Check<'_>) {
     }
     names! {
         "purpose" e.purposes; "data" e.data; "device model" e.models; "zone" e.zones; "flow" e.flows; "role" e.roles;
-        "retention class" e.retention; "recipient" e.recipients; "interface" e.interfaces; "gate" e.gates; "kpi" e.kpis;
+        "retention class" e.retention; "recipient" e.recipients; "interface" e.interfaces; "gate" e.gates; "kpi" e.kpis; "consent form" e.consent_forms; "project" e.projects;
+        "notice" e.notices;
     }
     if let Some(ward) = &check.draft.ward {
         all.push(("bed", ward.beds.iter().map(|bed| (bed.id.to_string(), bed.id.span())).collect()));
         all.push(("bed label", ward.beds.iter().map(|bed| (bed.label.to_string(), bed.label.span())).collect()));
+    }
+    if let Some(access) = &check.draft.access {
+        let reasons = &access.break_glass_reasons;
+        all.push(("reason", reasons.iter().map(|reason| (reason.id.to_string(), reason.id.span())).collect()));
     }
     for (what, names) in all {
         for (name, span, first) in doubles(names) {
@@ -157,7 +180,9 @@ fn repeated(check: &mut Check<'_>) {
     for x in &e.roles {
         found.extend(list(&x.permissions, |permission| permission.as_str().to_owned()));
         found.extend(scope(&x.data));
+        found.extend(list(&x.purposes, plain));
     }
+    e.projects.iter().for_each(|x| found.extend(scope(&x.data)));
     e.recipients.iter().for_each(|x| found.extend(scope(&x.data)));
     e.interfaces.iter().for_each(|x| found.extend(scope(&x.data)));
     for x in &e.gates {

@@ -4,9 +4,9 @@ use super::Check;
 use crate::law::PERIOD_MINIMA;
 use crate::problem::ProblemCode::{
     RawKeptTooLong, RawOutlivesNumerics, RetentionBelowComingLaw, RetentionBelowLaw, RetentionCoveredTwice,
-    RetentionNotFromMeasurement, RetentionUnused, RetentionZero,
+    RetentionMissing, RetentionNotFromMeasurement, RetentionUnused, RetentionZero,
 };
-use crate::schema::{Covers, Data, Retention, RetentionStart};
+use crate::schema::{Covers, Data, Retention, RetentionStart, Word as _};
 use obhut_model::Kind;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -41,11 +41,26 @@ pub(super) fn check(check: &mut Check<'_>) {
             check.found(RetentionUnused, class.id.span(), message, "unused", "remove it, or name it where it belongs");
         }
     }
+    stored(check, &covered);
     for data in &check.entries.data {
         if let Some(class) = check.retention(&data.retention) {
             of_data(check, data, class);
         }
     }
+}
+
+/// Everything this program stores has one rule (DIN 66398): what nobody gave an end would stay for ever.
+fn stored(check: &mut Check<'_>, covered: &HashMap<Covers, (&Retention, Range<usize>)>) {
+    let left_out = check.draft.broken.iter().any(|(section, _)| *section == "retention");
+    let missing: Vec<&str> = Covers::ALL
+        .iter()
+        .filter(|(_, covers)| covers.is_stored() && !covered.contains_key(covers))
+        .map(|(word, _)| *word)
+        .collect();
+    let Some(ward) = check.draft.ward.as_ref().filter(|_| !left_out && !missing.is_empty()) else { return };
+    let message = format!("no retention class covers {}", missing.join(", "));
+    let hint = "add them to `covers` of a `[[retention]]`; `charters/minimal.toml` shows a short way";
+    check.found(RetentionMissing, ward.id.span(), message, "kept without an end", hint);
 }
 
 fn minimum(check: &mut Check<'_>, class: &Retention) {

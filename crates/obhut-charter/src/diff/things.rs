@@ -4,7 +4,8 @@ use super::{Concern, Effect};
 use crate::check::Checked;
 use crate::law::LegalGround;
 use crate::schema::{
-    Alarm, Contact, Data, DeviceModel, Entries, Flow, Gate, Interface, Kpi, Purpose, Recipient, Retention, Role, Scope,
+    Access, Alarm, ConsentForm, Contact, Data, DeviceModel, Entries, Flow, Gate, Interface, Kpi, Project, Purpose,
+    Recipient, Retention, Role, Scope,
 };
 use crate::speech::Speech;
 use crate::{At, Date, Period};
@@ -101,6 +102,13 @@ impl Maker<'_> {
         out.extend(e.alarms.iter().map(|x| self.alarm(x)));
         out.extend(e.gates.iter().map(|x| self.gate(x)));
         out.extend(e.kpis.iter().map(|x| self.kpi(x)));
+        out.push(self.access(self.checked.access()));
+        out.extend(e.consent_forms.iter().map(|x| self.consent_form(x)));
+        out.extend(e.projects.iter().map(|x| self.project(x)));
+        out.extend(e.notices.iter().map(|x| {
+            let fields = vec![one("version", x.version.as_str()), one("text", self.s.text(&x.text))];
+            self.thing("notice", &x.id, Concern::Patients, Effect::Other, fields)
+        }));
         out
     }
 
@@ -280,6 +288,8 @@ impl Maker<'_> {
                 x.permissions.iter().map(|may| self.s.word(&format!("permission-{}", may.as_str()))),
                 Effect::More,
             ),
+            one("relation", self.s.word(&format!("role-relation-{}", x.relation.as_str()))),
+            set("purposes", x.purposes.iter().map(ToString::to_string), Effect::More),
             self.scope(&x.data),
             maybe("training", training),
             maybe("recipient", x.recipient.as_ref().map(ToString::to_string)),
@@ -351,6 +361,49 @@ impl Maker<'_> {
             ),
         ];
         self.thing("gate", &x.id, Concern::House, Effect::Less, fields)
+    }
+
+    fn access(&self, x: &Access) -> Thing {
+        let period = |key, period: &At<Period>| weighed(key, self.s.period(**period), seconds(**period));
+        let fields = vec![
+            period("after_discharge", &x.after_discharge),
+            period("session_max", &x.session_max),
+            period("idle_lock", &x.idle_lock),
+            period("break_glass_max", &x.break_glass_max),
+            period("review_within", &x.review_within),
+            set(
+                "break_glass_reason",
+                x.break_glass_reasons.iter().map(|reason| self.s.text(&reason.text).to_owned()),
+                Effect::Other,
+            ),
+            // The more stays apart, the less one person may.
+            set("apart", x.apart.iter().map(|pair| format!("{} / {}", pair.one, pair.other)), Effect::Less),
+            maybe_weighed("console", x.console.as_ref().map(ToString::to_string), truth(x.console.is_some())),
+        ];
+        self.thing("access", &"", Concern::Staff, Effect::Other, fields)
+    }
+
+    fn consent_form(&self, x: &ConsentForm) -> Thing {
+        let fields = vec![
+            one("purpose", x.purpose.as_str()),
+            one("version", x.version.as_str()),
+            one("text", self.s.text(&x.text)),
+            weighed("valid", self.s.period(*x.valid), seconds(*x.valid)),
+        ];
+        self.thing("consent_form", &x.id, Concern::Patients, Effect::More, fields)
+    }
+
+    fn project(&self, x: &Project) -> Thing {
+        let fields = vec![
+            one("text", self.s.text(&x.text)),
+            one("purpose", x.purpose.as_str()),
+            maybe("recipient", x.recipient.as_ref().map(ToString::to_string)),
+            self.scope(&x.data),
+            // The more must look alike, the less is known of each.
+            weighed("k_min", self.s.count(u64::from(*x.k_min)), -f64::from(*x.k_min)),
+            weighed("expiry", self.s.date(*x.expiry), days(*x.expiry)),
+        ];
+        self.thing("project", &x.id, Concern::Patients, Effect::More, fields)
     }
 
     fn kpi(&self, x: &Kpi) -> Thing {

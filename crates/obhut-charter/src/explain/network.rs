@@ -115,7 +115,7 @@ impl Page<'_> {
         }
     }
 
-    fn purpose_text(&self, id: &crate::schema::Id) -> String {
+    pub(super) fn purpose_text(&self, id: &crate::schema::Id) -> String {
         let purposes = &self.checked.charter().entries.purposes;
         let text = |purpose: &crate::schema::Purpose| self.speech.text(&purpose.text).to_owned();
         purposes.iter().find(|purpose| *purpose.id == *id).map_or_else(|| id.to_string(), text)

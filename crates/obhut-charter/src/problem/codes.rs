@@ -134,6 +134,32 @@ codes! {
     RoleWithoutData = "role_without_data",
     /// Permissions that must not meet in one role.
     ToxicPermissions = "toxic_permissions",
+    /// A role that may do something, but for no purpose.
+    RoleWithoutPurpose = "role_without_purpose",
+    /// A role that may do something to patients, but reaches none.
+    RoleWithoutRelation = "role_without_relation",
+    /// A patient's role that may do what staff do, or the other way round.
+    OwnAndStaff = "own_and_staff",
+    /// People of another firm who would come in without a ticket.
+    ExternalWithoutTicket = "external_without_ticket",
+    /// Nobody who may read the ledger and the evidence.
+    NobodyOversees = "nobody_oversees",
+    /// Emergency access without a reason to choose.
+    NoEmergencyReason = "no_emergency_reason",
+    /// A role kept apart from itself, or the same pair twice.
+    ApartFromItself = "apart_from_itself",
+    /// A role for the machine's own socket that belongs to patients or to another firm.
+    ConsoleNotStaff = "console_not_staff",
+    /// A consent form for a purpose that needs no consent.
+    FormWithoutNeed = "form_without_need",
+    /// A project without data.
+    ProjectWithoutData = "project_without_data",
+    /// A project that gives its recipient what the recipient is not declared to get.
+    ProjectBeyondRecipient = "project_beyond_recipient",
+    /// A project that has ended.
+    ProjectExpired = "project_expired",
+    /// Something this program stores that no retention class covers.
+    RetentionMissing = "retention_missing",
     /// People of another firm who would see who the patient is.
     ExternalSeesIdentity = "external_sees_identity",
     /// A retention period of zero.
@@ -196,6 +222,8 @@ codes! {
     FlowWithinZone = "flow_within_zone",
     /// Something that ends within a month.
     ExpiresSoon = "expires_soon",
+    /// A purpose that needs consent, and nothing to ask the patient with.
+    ConsentWithoutForm = "consent_without_form",
     /// A role that lists data but may not see values.
     RoleDataUnused = "role_data_unused",
     /// A role that reaches patients without training.

@@ -37,7 +37,8 @@ fn an_empty_section_says_that_nothing_is_allowed() {
         de.contains("Wer außerhalb des Hauses etwas bekommt\n──────────────────────────────────────\nNiemand."),
         "{de}"
     );
-    assert!(en.contains("Nobody. No roles are declared."), "{en}");
+    assert!(en.contains("Nothing. What needs a consent does not happen."), "{en}");
+    assert!(en.contains("The command line on the machine may do nothing."), "{en}");
     assert!(de.contains("Rohe Kurven werden dafür nicht aufbewahrt."), "{de}");
 }
 
@@ -79,8 +80,8 @@ fn what_allows_more_is_said_to_whom_it_concerns() {
             "id = \"trend\"\nstart = \"measurement\"\nperiod = \"60 d\"",
         )
         .replace(
-            "permissions = [\"device-view\", \"device-manage\", \"device-maintain\"]",
-            "permissions = [\"device-view\", \"device-manage\"]",
+            "permissions = [\"device-view\", \"device-manage\", \"device-maintain\", \"ticket-manage\", \"system-view\"]",
+            "permissions = [\"device-view\", \"device-manage\", \"ticket-manage\", \"system-view\"]",
         )
         .replace(
             "\"ecg-v1\", \"ecg-v5\", \"pleth\"",
