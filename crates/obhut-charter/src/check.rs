@@ -262,6 +262,18 @@ impl Checked {
         self.charter.entries.roles.iter().find(|role| role.id.as_str() == id)
     }
 
+    /// Every role.
+    #[must_use]
+    pub fn roles(&self) -> &[Role] {
+        &self.charter.entries.roles
+    }
+
+    /// Every recipient.
+    #[must_use]
+    pub fn recipients(&self) -> &[Recipient] {
+        &self.charter.entries.recipients
+    }
+
     /// One purpose.
     #[must_use]
     pub fn purpose(&self, id: &str) -> Option<&Purpose> {

@@ -13,6 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use std::fmt;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -32,7 +33,11 @@ pub(super) enum HttpError {
     Late,
 }
 
+/// An answer to come. Boxed, because the library's trait for clients would otherwise tie it to a borrow that no server's task may hold.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send>>;
+
 /// Speaks to the provider.
+#[derive(Clone)]
 pub(super) struct Client {
     tls: TlsConnector,
 }
@@ -75,7 +80,16 @@ impl Client {
         Ok(Self { tls: TlsConnector::from(Arc::new(tls)) })
     }
 
-    pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    /// This client as the library wants one.
+    pub(super) fn sender(&self) -> impl Fn(HttpRequest) -> Answering + Send + Sync + 'static {
+        let client = self.clone();
+        move |request| {
+            let client = client.clone();
+            Box::pin(async move { client.send(request).await })
+        }
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         tokio::time::timeout(limits::PROVIDER_WITHIN, self.send_unbounded(request))
             .await
             .unwrap_or(Err(HttpError::Late))

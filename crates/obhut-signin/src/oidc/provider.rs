@@ -92,7 +92,7 @@ pub(super) struct Told {
 
 impl Provider {
     pub(super) async fn discover(options: &Options, http: &Http) -> Result<Self, OidcError> {
-        let send = |request| http.send(request);
+        let send = http.sender();
         let metadata = CoreProviderMetadata::discover_async(options.issuer.clone(), &send)
             .await
             .map_err(|error| OidcError::Unavailable(chain(&error)))?;
@@ -131,7 +131,7 @@ impl Provider {
         nonce: &Nonce,
         now: ServerTime,
     ) -> Result<Told, OidcError> {
-        let send = |request| http.send(request);
+        let send = http.sender();
         let tokens = self
             .client
             .exchange_code(code)
