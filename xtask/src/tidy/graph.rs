@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("obhut-agent", 2),
     ("obhut-scribe", 2),
     ("obhut-verify", 2),
+    ("obhut-signin", 2),
     ("obhut-gateway", 3),
     ("obhut-sim", 3),
     ("obhut-http", 4),
