@@ -23,12 +23,13 @@ pub mod seal;
 pub mod spool;
 pub mod tile;
 pub mod tree;
+pub mod verify;
 pub mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use encode::{DecodeError, EncodeError};
 pub use event::{Actor, Channel, Event, EventKind, Origin, Outcome, ResourceRef};
-pub use fhir::Names;
+pub use fhir::{Ehds, Names};
 pub use leaf::{Leaf, Salt};
 pub use note::{KeyKind, SignedNote, SigningKey, VerifierKey};
 pub use proof::{Proof, ProofError};

@@ -239,7 +239,14 @@ impl<'a> Published<'a> {
         if index >= self.size {
             return Err(TreeError::Range);
         }
-        self.with(|reader| tlog_tiles::prove_record(self.size, index, reader))
+        self.with(|reader| {
+            let proof = tlog_tiles::prove_record(self.size, index, reader)?;
+            let leaf = reader.read_hashes(&[tlog_tiles::stored_hash_index(0, index)])?;
+            let leaf = leaf.first().ok_or(tlog_tiles::Error::BadMath)?;
+            // SECURITY: the reader does not check every tile against the one above it when the edge shares tiles; the proof itself is checked.
+            tlog_tiles::check_record(&proof, self.size, self.root, index, *leaf)?;
+            Ok(proof)
+        })
     }
 
     /// Proof that the tree of `old` entries is the beginning of this one.
@@ -247,11 +254,7 @@ impl<'a> Published<'a> {
     /// # Errors
     /// [`TreeError`].
     pub fn prove_growth(&self, old: u64) -> Result<Vec<Hash>, TreeError> {
-        match old {
-            0 => Ok(Vec::new()),
-            old if old > self.size => Err(TreeError::Range),
-            old => self.with(|reader| tlog_tiles::prove_tree(self.size, old, reader)),
-        }
+        self.grown_from(old).map(|(_, proof)| proof)
     }
 
     /// Root of the tree of the first `old` entries.
@@ -259,16 +262,25 @@ impl<'a> Published<'a> {
     /// # Errors
     /// [`TreeError`].
     pub fn old_root(&self, old: u64) -> Result<Hash, TreeError> {
+        self.grown_from(old).map(|(root, _)| root)
+    }
+
+    /// The older root and the proof from it, checked against each other.
+    fn grown_from(&self, old: u64) -> Result<(Hash, Vec<Hash>), TreeError> {
         match old {
-            0 => Ok(EMPTY_HASH),
-            old if old > self.size => Err(TreeError::Range),
-            old => self.with(|reader| {
-                let hashes = reader.read_hashes(&tlog_tiles::sub_tree_index(0, old, Vec::new()))?;
-                let mut hashes = hashes.into_iter().rev();
-                let last = hashes.next().ok_or(tlog_tiles::Error::BadMath)?;
-                Ok(hashes.fold(last, |right, left| node_hash(left, right)))
-            }),
+            0 => return Ok((EMPTY_HASH, Vec::new())),
+            old if old > self.size => return Err(TreeError::Range),
+            _ => {}
         }
+        self.with(|reader| {
+            let hashes = reader.read_hashes(&tlog_tiles::sub_tree_index(0, old, Vec::new()))?;
+            let mut hashes = hashes.into_iter().rev();
+            let last = hashes.next().ok_or(tlog_tiles::Error::BadMath)?;
+            let root = hashes.fold(last, |right, left| node_hash(left, right));
+            let proof = tlog_tiles::prove_tree(self.size, old, reader)?;
+            tlog_tiles::check_tree(&proof, self.size, self.root, old, root)?;
+            Ok((root, proof))
+        })
     }
 
     fn with<T>(&self, work: impl FnOnce(&TileHashReader<'_>) -> Result<T, tlog_tiles::Error>) -> Result<T, TreeError> {
