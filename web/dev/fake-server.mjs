@@ -62,7 +62,7 @@ export async function start({ port = 0, beds = 8, speed = 1, free = true, sessio
     }
     if (url.pathname === "/api/v1/session/ways") return json(200, { passkey: true, oidc: null });
     const session = known(request);
-    if (url.pathname.startsWith("/api/v1/session")) {
+    if (url.pathname.startsWith("/api/v1/session") && !url.pathname.startsWith("/api/v1/session/all")) {
       if (!session) return json(401, { error: "signed_out", message: "nobody is signed in", hint: "sign in" });
       const [, act] = /^\/api\/v1\/session\/?(.*)$/.exec(url.pathname);
       if (request.method === "DELETE" || act === "switch") {
