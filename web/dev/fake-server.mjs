@@ -54,7 +54,7 @@ export async function start({ port = 0, beds = 8, speed = 1, free = true, sessio
     if (url.pathname === "/api/v1/session/link" && request.method === "POST") {
       const { token } = JSON.parse(await body(request));
       const person = PEOPLE[token];
-      if (!person) return json(403, { error: "refused", message: "this link has been used or has run out", hint: "ask for a new one" });
+      if (!person) return json(403, { error: "invitation_used", message: "this link was already used; ask for a new one", hint: "ask for a new link" });
       const id = randomUUID();
       sessions.set(id, { id, token, ...person, emergencies: [], locked: false, ends: Date.now() + sessionMs });
       response.setHeader("Set-Cookie", `obhut=${id}; HttpOnly; SameSite=Strict; Path=/`);

@@ -56,10 +56,11 @@ test("entering: the token leaves the address bar, beds appear, curves move, numb
 test("a used link says so, no link says how to start, and the token is not kept", { skip }, async () => {
   await scene({ token: "used", tolerate: [REFUSED] }, async ({ page, server }) => {
     await page.waitForSelector('[role=alert][data-reason="refused"]');
-    assert.match(await page.locator("main").innerText(), /schon benutzt oder ist abgelaufen[\s\S]*Konsole/);
+    assert.match(await page.locator("main").innerText(), /schon verwendet[\s\S]*Einmal-Link/);
     assert.equal(page.url(), `${server.address}/`);
     await page.goto(server.address);
-    await page.waitForSelector('[role=alert][data-reason="no-link"]');
+    await page.waitForSelector('[data-page="signin"]');
+    assert.equal(await page.locator("[role=alert]").count(), 0);
     await page.evaluate(() => { location.hash = "#enter=demo"; });
     await page.waitForSelector(".tile");
   });
