@@ -121,7 +121,7 @@ impl Passkeys {
         taken: &[Vec<u8>],
         now: ServerTime,
     ) -> Result<Value, PasskeyError> {
-        let exclude = taken.iter().map(|id| id.clone().into()).collect();
+        let exclude = taken.to_vec();
         let (options, state) = self
             .party()?
             .start_passkey_registration(Uuid::from_bytes(*person.as_bytes()), name, name, Some(exclude))

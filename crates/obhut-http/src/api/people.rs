@@ -49,7 +49,12 @@ pub(super) fn routes() -> Vec<Route> {
         route(Method::POST, "/people/{id}/enable", needs(), post(change::enable)),
         route(Method::POST, "/people/{id}/link", needs(), post(change::link)),
         route(Method::POST, "/people/{id}/sign-out", needs(), post(change::sign_out)),
-        route(Method::POST, "/patients/{subject}/link", Needs::Permit(Action::ConsentManage), post(change::invite_patient)),
+        route(
+            Method::POST,
+            "/patients/{subject}/link",
+            Needs::Permit(Action::ConsentManage),
+            post(change::invite_patient),
+        ),
     ]
 }
 
@@ -62,10 +67,9 @@ pub(super) fn new_person() -> Option<PersonId> {
 
 /// A role of the charter that is in force.
 pub(super) fn role<'a>(charter: &'a CharterInForce, id: &str) -> Result<&'a Role, ApiError> {
-    charter
-        .checked
-        .role(id)
-        .ok_or_else(|| ApiError::bad("role", format!("the charter knows no role `{}`", plain(id)), "choose one of its roles"))
+    charter.checked.role(id).ok_or_else(|| {
+        ApiError::bad("role", format!("the charter knows no role `{}`", plain(id)), "choose one of its roles")
+    })
 }
 
 /// What somebody sent as an identifier, as far as it may be repeated.
@@ -117,7 +121,8 @@ async fn people(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Val
             .people()
             .filter(|person| person.subject().is_none())
             .map(|person| {
-                let invited = register.invitations_of(person.id).find(|invitation| invitation.good(now)).map(|open| open.expires);
+                let invited =
+                    register.invitations_of(person.id).find(|invitation| invitation.good(now)).map(|open| open.expires);
                 (person.name.as_str().to_lowercase(), row(&state, &charter, person, invited, now))
             })
             .collect()
@@ -147,11 +152,19 @@ async fn people(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Val
         .map(|recipient| json!({"id": recipient.id.as_str(), "name": *recipient.name, "in_force": recipient_in_force(&state, recipient.id.as_str(), now)}))
         .collect();
     let (ward, ward_name) = charter.ward.clone();
-    Ok(Json(json!({"people": people, "roles": roles, "recipients": recipients, "wards": [{"id": ward, "name": ward_name}],
-                   "oidc": state.signin.oidc.as_ref().map(obhut_signin::Oidc::name)})))
+    Ok(Json(
+        json!({"people": people, "roles": roles, "recipients": recipients, "wards": [{"id": ward, "name": ward_name}],
+                   "oidc": state.signin.oidc.as_ref().map(obhut_signin::Oidc::name)}),
+    ))
 }
 
-fn row(state: &AppState, charter: &CharterInForce, person: &Person, invited: Option<ServerTime>, now: ServerTime) -> Value {
+fn row(
+    state: &AppState,
+    charter: &CharterInForce,
+    person: &Person,
+    invited: Option<ServerTime>,
+    now: ServerTime,
+) -> Value {
     let roles: Vec<Value> = person
         .grants
         .iter()
@@ -189,7 +202,13 @@ const fn source(source: Source) -> &'static str {
 }
 
 /// Why a role rests, in a word; `None` if it counts.
-fn asleep(state: &AppState, charter: &CharterInForce, person: &Person, grant: &Grant, now: ServerTime) -> Option<&'static str> {
+fn asleep(
+    state: &AppState,
+    charter: &CharterInForce,
+    person: &Person,
+    grant: &Grant,
+    now: ServerTime,
+) -> Option<&'static str> {
     let Some(role) = charter.checked.role(&grant.role) else { return Some("not_in_charter") };
     let kind = match &person.kind {
         Kind::Staff => PersonKind::Staff,
@@ -197,7 +216,8 @@ fn asleep(state: &AppState, charter: &CharterInForce, person: &Person, grant: &G
         Kind::Patient(subject) => PersonKind::Patient(*subject),
     };
     let trained_until = person.trained_until();
-    let grants = vec![RoleGrant { role: grant.role.clone(), wards: grant.wards.clone(), until: grant.until, trained_until }];
+    let grants =
+        vec![RoleGrant { role: grant.role.clone(), wards: grant.wards.clone(), until: grant.until, trained_until }];
     let seen = obhut_access::Person { id: person.id, kind, grants, assurance: obhut_access::Assurance::Passkey };
     let counts = seen.grants.iter().any(|grant| charter.access.is_awake(&seen, grant, now));
     if person.disabled.is_some() {

@@ -134,7 +134,14 @@ fn date_of(at: ServerTime) -> Option<Date> {
 }
 
 /// An entry about signing in.
-pub(super) fn entry(state: &AppState, here: &Here, kind: EventKind, person: Option<PersonId>, action: &str, outcome: Outcome) -> Event {
+pub(super) fn entry(
+    state: &AppState,
+    here: &Here,
+    kind: EventKind,
+    person: Option<PersonId>,
+    action: &str,
+    outcome: Outcome,
+) -> Event {
     let actor = person.map_or(Actor::System, Actor::Person);
     let mut event = Event::new(state.desk.new_request(), real_now(), kind, actor, action);
     event.resource = ResourceRef::new("session", None);
@@ -144,7 +151,13 @@ pub(super) fn entry(state: &AppState, here: &Here, kind: EventKind, person: Opti
 }
 
 /// Records that somebody did not come in, and says so.
-pub(super) fn turned_away(state: &AppState, here: &Here, person: Option<PersonId>, way: &str, word: &'static str) -> ApiError {
+pub(super) fn turned_away(
+    state: &AppState,
+    here: &Here,
+    person: Option<PersonId>,
+    way: &str,
+    word: &'static str,
+) -> ApiError {
     tracing::info!(way, word, "a sign-in was refused");
     let mut event = entry(state, here, EventKind::SignIn, person, "sign-in", Outcome::Denied(word.into()));
     event.resource = ResourceRef::new(way, None);
@@ -152,12 +165,19 @@ pub(super) fn turned_away(state: &AppState, here: &Here, person: Option<PersonId
     let (message, hint) = match word {
         "no_ceremony" | "no_flow" => ("this sign-in took too long or was used already", "begin again"),
         "unknown_passkey" => ("this passkey is not registered here", "use another one, or ask for a new link"),
-        "user_not_verified" => ("the passkey did not ask for PIN, finger or face", "set a PIN on the security key, and begin again"),
-        "passkey_cloned" => ("this passkey may have been copied and does not count any more", "tell the IT department; ask for a new link"),
+        "user_not_verified" => {
+            ("the passkey did not ask for PIN, finger or face", "set a PIN on the security key, and begin again")
+        }
+        "passkey_cloned" => (
+            "this passkey may have been copied and does not count any more",
+            "tell the IT department; ask for a new link",
+        ),
         "passkey_taken" => ("this passkey is registered already", "sign in with it"),
         "not_discoverable" => ("the security key did not keep the passkey", "free a place on it, or use another one"),
         "person_disabled" => ("this account is closed", "ask who looks after roles"),
-        "recipient_not_in_force" => ("the contract or the pledge of secrecy of your firm has expired", "ask your contact in the hospital"),
+        "recipient_not_in_force" => {
+            ("the contract or the pledge of secrecy of your firm has expired", "ask your contact in the hospital")
+        }
         "no_pledge" => ("your own pledge of secrecy is missing or has expired", "ask your contact in the hospital"),
         "no_role" => ("none of your groups has a role here", "ask who looks after roles"),
         "other_person" => ("this screen was locked by somebody else", "switch the user"),
@@ -202,7 +222,9 @@ fn end(state: &AppState, here: &Here, session: SessionId, why: Why) {
 }
 
 async fn ways(State(state): State<Arc<AppState>>) -> Json<Value> {
-    Json(json!({"passkey": state.signin.passkeys.available(), "oidc": state.signin.oidc.as_ref().map(obhut_signin::Oidc::name)}))
+    Json(
+        json!({"passkey": state.signin.passkeys.available(), "oidc": state.signin.oidc.as_ref().map(obhut_signin::Oidc::name)}),
+    )
 }
 
 /// Who is signed in and what they could ask for. Names nobody but the person themselves.
@@ -227,7 +249,9 @@ async fn session(State(state): State<Arc<AppState>>, here: Here) -> Result<Json<
     let (name, kind) = state
         .desk
         .register
-        .read(|register| register.person(signed.person).map(|person| (person.name.as_str().to_owned(), word(&person.kind))))
+        .read(|register| {
+            register.person(signed.person).map(|person| (person.name.as_str().to_owned(), word(&person.kind)))
+        })
         .ok_or_else(ApiError::signed_out)?;
     let emergencies = if signed.locked { Vec::new() } else { emergencies(&state, signed.person, now) };
     let rules = state.signin.sessions.rules();
@@ -258,7 +282,8 @@ pub(super) const fn word(kind: &Kind) -> &'static str {
 
 fn emergencies(state: &AppState, person: PersonId, now: ServerTime) -> Vec<Value> {
     let charter = state.charter.load();
-    let label = |bed: &obhut_model::BedId| charter.beds.iter().find(|(id, _)| id == bed).map(|(_, label)| label.clone());
+    let label =
+        |bed: &obhut_model::BedId| charter.beds.iter().find(|(id, _)| id == bed).map(|(_, label)| label.clone());
     state.desk.register.read(|register| {
         register
             .emergencies_of(person, now)
@@ -338,9 +363,13 @@ mod tests {
 
     #[test]
     fn days_have_their_dates() {
-        for (day, (year, month, of_month)) in
-            [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (19_782, (2024, 2, 29)), (19_783, (2024, 3, 1)), (20_781, (2026, 11, 24))]
-        {
+        for (day, (year, month, of_month)) in [
+            (0, (1970, 1, 1)),
+            (59, (1970, 3, 1)),
+            (19_782, (2024, 2, 29)),
+            (19_783, (2024, 3, 1)),
+            (20_781, (2026, 11, 24)),
+        ] {
             let date = date_of(ServerTime::from_micros(day * 86_400_000_000 + 1)).unwrap();
             assert_eq!((date.year(), date.month(), date.day()), (year, month, of_month));
         }

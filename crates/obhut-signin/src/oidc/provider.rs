@@ -142,7 +142,7 @@ impl Provider {
             .await
             .map_err(|error| match error {
                 openidconnect::RequestTokenError::ServerResponse(answer) => {
-                    OidcError::Refused(super::fixed_word(&answer.error().to_string()))
+                    OidcError::Refused(super::fixed_word(answer.error().as_ref()))
                 }
                 // The parser's complaint would repeat what it could not parse, tokens included.
                 openidconnect::RequestTokenError::Parse(..) => {

@@ -1,5 +1,12 @@
 //! Ceremonies with a software authenticator, sessions against a model, and the provider against a real provider program.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code; helpers lie outside the test functions"
+)]
+
 mod no_password;
 mod oidc;
 mod passkeys;

@@ -129,7 +129,11 @@ struct Invite {
 }
 
 /// Makes somebody known and gives the link with which they come in for the first time.
-pub(super) async fn invite(State(state): State<Arc<AppState>>, who: Who, bytes: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn invite(
+    State(state): State<Arc<AppState>>,
+    who: Who,
+    bytes: Bytes,
+) -> Result<Json<Value>, ApiError> {
     state.desk.permit(&who, Ask::new(Action::PeopleManage, Resource::People).about(&["people"]).note("invite")).await?;
     let invite: Invite = body(&bytes)?;
     let now = real_now();
@@ -146,7 +150,13 @@ pub(super) async fn invite(State(state): State<Arc<AppState>>, who: Who, bytes: 
             }
             Kind::External(Arc::from(recipient))
         }
-        _ => return Err(ApiError::bad("kind", "this sort of person is not invited here", "say `staff`, or `external` with the firm")),
+        _ => {
+            return Err(ApiError::bad(
+                "kind",
+                "this sort of person is not invited here",
+                "say `staff`, or `external` with the firm",
+            ));
+        }
     };
     let ids: Vec<&str> = invite.roles.iter().map(|wanted| wanted.role.as_str()).collect();
     check_roles(&charter, &kind, &ids)?;
@@ -176,7 +186,9 @@ pub(super) async fn make_link(
     person: PersonId,
     hours: Option<u32>,
 ) -> Result<(String, ServerTime), ApiError> {
-    let life = hours.map_or(LINK_LIFE, |hours| Duration::from_secs(u64::from(hours) * 3_600)).clamp(Duration::from_secs(60), LINK_LIFE_MAX);
+    let life = hours
+        .map_or(LINK_LIFE, |hours| Duration::from_secs(u64::from(hours) * 3_600))
+        .clamp(Duration::from_secs(60), LINK_LIFE_MAX);
     let opens = if only_looks(state, person) { Opens::Session } else { Opens::Passkey };
     link_to(state, by, person, opens, life).await
 }
@@ -199,7 +211,9 @@ pub(super) async fn link_to(
 fn only_looks(state: &AppState, person: PersonId) -> bool {
     let charter = state.charter.load();
     let looks = |id: &str| {
-        charter.checked.role(id).is_some_and(|role| role.permissions.iter().all(|p| **p == Action::LiveView) && !role.permissions.is_empty())
+        charter.checked.role(id).is_some_and(|role| {
+            role.permissions.iter().all(|p| **p == Action::LiveView) && !role.permissions.is_empty()
+        })
     };
     state.desk.register.read(|register| {
         register.person(person).is_some_and(|person| {
@@ -249,12 +263,19 @@ pub(super) async fn invite_patient(
         Some(person) => person,
         None => {
             let person = new_person().ok_or_else(|| ApiError::internal("the random source of this machine failed"))?;
-            tell(&state, who.by(), Command::AddPerson { person, kind: Kind::Patient(subject), name: Private::default() }).await?;
+            tell(
+                &state,
+                who.by(),
+                Command::AddPerson { person, kind: Kind::Patient(subject), name: Private::default() },
+            )
+            .await?;
             person
         }
     };
     let runs = state.desk.register.read(|register| {
-        register.person(person).is_some_and(|person| person.roles(real_now()).any(|grant| *grant.role == *role.id.as_str()))
+        register
+            .person(person)
+            .is_some_and(|person| person.roles(real_now()).any(|grant| *grant.role == *role.id.as_str()))
     });
     if !runs {
         let wanted = Wanted { role: role.id.as_str().to_owned(), wards: None, until: None };
@@ -294,11 +315,20 @@ pub(super) async fn grant(
     let record = known(&state, person)?;
     // Nobody widens their own rights, not even those who look after everybody's.
     if who.person() == Some(person) {
-        return Err(ApiError::conflict("own_role", "nobody gives a role to themselves", "ask a second person who looks after roles"));
+        return Err(ApiError::conflict(
+            "own_role",
+            "nobody gives a role to themselves",
+            "ask a second person who looks after roles",
+        ));
     }
-    let mut roles: Vec<String> = record.roles(real_now()).map(|grant| grant.role.to_string()).filter(|held| *held != wanted.role).collect();
+    let mut roles: Vec<String> =
+        record.roles(real_now()).map(|grant| grant.role.to_string()).filter(|held| *held != wanted.role).collect();
     roles.push(wanted.role.clone());
-    let names: Vec<&str> = roles.iter().map(String::as_str).filter(|id| charter.checked.role(id).is_some() || *id == wanted.role).collect();
+    let names: Vec<&str> = roles
+        .iter()
+        .map(String::as_str)
+        .filter(|id| charter.checked.role(id).is_some() || *id == wanted.role)
+        .collect();
     check_roles(&charter, &record.kind, &names)?;
     tell(&state, who.by(), grant_of(&charter, person, &wanted)?).await?;
     done(&state, &who, person, "grant");
@@ -324,7 +354,12 @@ pub(super) async fn ungrant(
 }
 
 /// The training a role needs, had on that day; nothing if it needs none. It counts as long as the charter says.
-pub(super) fn training_of(charter: &CharterInForce, person: PersonId, id: &str, on: i64) -> Result<Option<Command>, ApiError> {
+pub(super) fn training_of(
+    charter: &CharterInForce,
+    person: PersonId,
+    id: &str,
+    on: i64,
+) -> Result<Option<Command>, ApiError> {
     let Some(training) = &role(charter, id)?.training else { return Ok(None) };
     if on > real_now().micros() {
         return Err(ApiError::bad("on", "this training has not been had yet", "give a day that is over"));
@@ -351,7 +386,11 @@ pub(super) async fn train(
     may(&state, &who, person, "train").await?;
     let train: Train = body(&bytes)?;
     if who.person() == Some(person) {
-        return Err(ApiError::conflict("own_role", "nobody confirms their own training", "ask a second person who looks after roles"));
+        return Err(ApiError::conflict(
+            "own_role",
+            "nobody confirms their own training",
+            "ask a second person who looks after roles",
+        ));
     }
     let charter = state.charter.load_full();
     let on = train.on.unwrap_or_else(|| real_now().micros());
@@ -388,7 +427,11 @@ pub(super) async fn disable(
 ) -> Result<Json<Value>, ApiError> {
     may(&state, &who, person, "disable").await?;
     if who.person() == Some(person) {
-        return Err(ApiError::conflict("own_account", "nobody closes their own account", "ask a second person who looks after roles"));
+        return Err(ApiError::conflict(
+            "own_account",
+            "nobody closes their own account",
+            "ask a second person who looks after roles",
+        ));
     }
     tell(&state, who.by(), Command::Disable { person }).await?;
     let ended = end_sessions(&state, &who, person, Why::Disabled);

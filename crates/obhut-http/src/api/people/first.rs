@@ -35,7 +35,10 @@ pub struct FirstLink {
 }
 
 fn manages(charter: &CharterInForce, id: &str) -> bool {
-    charter.checked.role(id).is_some_and(|role| role.permissions.iter().any(|permission| **permission == Action::PeopleManage))
+    charter
+        .checked
+        .role(id)
+        .is_some_and(|role| role.permissions.iter().any(|permission| **permission == Action::PeopleManage))
 }
 
 /// A link with which an administrator registers the first passkey; `None` if somebody looks after people already, or the charter lets nobody.
@@ -46,7 +49,8 @@ pub async fn first_link(state: &Arc<AppState>) -> Result<Option<FirstLink>, ApiE
     let charter = state.charter.load_full();
     let now = real_now();
     let (somebody, waiting) = state.desk.register.read(|register| {
-        let managers = || register.people().filter(|person| person.roles(now).any(|grant| manages(&charter, &grant.role)));
+        let managers =
+            || register.people().filter(|person| person.roles(now).any(|grant| manages(&charter, &grant.role)));
         let somebody = managers().any(|person| !person.credentials.is_empty() || person.oidc.is_some());
         (somebody, managers().map(|person| person.id).next())
     });
@@ -55,7 +59,9 @@ pub async fn first_link(state: &Arc<AppState>) -> Result<Option<FirstLink>, ApiE
     }
     let managing = |role: &&Role| manages(&charter, role.id.as_str()) && kind_of(&charter, role) == "staff";
     let Some(role) = charter.checked.roles().iter().find(managing) else {
-        tracing::error!("no role of the charter for people of the hospital has the permission `people-manage`; nobody can be let in");
+        tracing::error!(
+            "no role of the charter for people of the hospital has the permission `people-manage`; nobody can be let in"
+        );
         return Ok(None);
     };
     let person = match waiting {
@@ -74,7 +80,9 @@ pub async fn demo_link(state: &Arc<AppState>, role: &str, name: &str) -> Result<
     let charter = state.charter.load_full();
     let known = state.desk.register.read(|register| {
         let mut people = register.people();
-        people.find(|person| person.name.as_str() == name && person.roles(real_now()).any(|g| *g.role == *role)).map(|p| p.id)
+        people
+            .find(|person| person.name.as_str() == name && person.roles(real_now()).any(|g| *g.role == *role))
+            .map(|p| p.id)
     });
     let person = match known {
         Some(person) => person,

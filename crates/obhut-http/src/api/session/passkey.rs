@@ -35,8 +35,10 @@ pub(super) async fn link(State(state): State<Arc<AppState>>, here: Here, bytes: 
     let now = real_now();
     let (invitation, person) = good(&state, &here, hash, now)?;
     if invitation.opens == Opens::Session {
-        let life = life_of(&state, &person, now).ok_or_else(|| turned_away(&state, &here, Some(person.id), "link", "link_not_for_this"))?;
-        let used = execute(&state, By::Person(person.id), Command::UseInvitation { token: Digest(*hash.as_bytes()) }).await?;
+        let life = life_of(&state, &person, now)
+            .ok_or_else(|| turned_away(&state, &here, Some(person.id), "link", "link_not_for_this"))?;
+        let used =
+            execute(&state, By::Person(person.id), Command::UseInvitation { token: Digest(*hash.as_bytes()) }).await?;
         used.map_err(|refusal| not_good(&state, &here, Some(person.id), &refusal))?;
         let cookie = come_in(&state, &here, person.id, Assurance::Link, life)?;
         return Ok(with_cookie(&cookie, Json(json!({"next": "session"})).into_response()));
@@ -97,7 +99,10 @@ fn life_of(state: &AppState, person: &Person, now: ServerTime) -> Option<Life> {
     let mut only_looks = true;
     for grant in grants {
         until = until.min(grant.until.unwrap_or(until));
-        only_looks &= charter.checked.role(&grant.role).is_some_and(|role| role.permissions.iter().all(|p| **p == Action::LiveView));
+        only_looks &= charter
+            .checked
+            .role(&grant.role)
+            .is_some_and(|role| role.permissions.iter().all(|p| **p == Action::LiveView));
     }
     match (only_looks, state.signin.demonstrates()) {
         (true, _) => Some(Life::Display { until }),
@@ -115,7 +120,11 @@ struct Register {
 }
 
 /// Registers the passkey a link allows, and lets its owner in: making it needed PIN, finger or face already.
-pub(super) async fn register(State(state): State<Arc<AppState>>, here: Here, bytes: Bytes) -> Result<Response, ApiError> {
+pub(super) async fn register(
+    State(state): State<Arc<AppState>>,
+    here: Here,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
     let Register { token, credential, label } = body(&bytes)?;
     let hash = TokenHash::of(&token);
     let now = real_now();
@@ -144,7 +153,11 @@ pub(super) async fn register(State(state): State<Arc<AppState>>, here: Here, byt
 }
 
 pub(super) async fn begin(State(state): State<Arc<AppState>>, here: Here) -> Result<Json<Value>, ApiError> {
-    let begun = state.signin.passkeys.begin(real_now()).map_err(|error| turned_away(&state, &here, None, "passkey", error.word()))?;
+    let begun = state
+        .signin
+        .passkeys
+        .begin(real_now())
+        .map_err(|error| turned_away(&state, &here, None, "passkey", error.word()))?;
     Ok(Json(json!({"ceremony": begun.ceremony, "options": begun.options})))
 }
 
@@ -172,7 +185,10 @@ async fn prove(state: &Arc<AppState>, here: &Here, finish: Finish) -> Result<Per
     let person = person.ok_or_else(|| turned_away(state, here, None, "passkey", "unknown_passkey"))?;
     may_enter(state, &person, now).map_err(|word| turned_away(state, here, Some(person.id), "passkey", word))?;
     if let Some(key) = proved.key {
-        let command = Command::UseCredential { id: obhut_register::Bytes(proved.credential), passkey: obhut_register::Bytes(key) };
+        let command = Command::UseCredential {
+            id: obhut_register::Bytes(proved.credential),
+            passkey: obhut_register::Bytes(key),
+        };
         match execute(state, By::Person(person.id), command).await? {
             Ok(_) => {}
             // A full disk must not keep a physician from the emergency access; a copy of the key would be noticed one sign-in later.

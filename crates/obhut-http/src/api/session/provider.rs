@@ -114,7 +114,8 @@ async fn known_or_new(state: &Arc<AppState>, here: &Here, identity: &Identity) -
     if identity.roles.is_empty() {
         return Err(turned_away(state, here, None, "oidc", "no_role"));
     }
-    let person = super::super::people::new_person().ok_or_else(|| ApiError::internal("the random source of this machine failed"))?;
+    let person = super::super::people::new_person()
+        .ok_or_else(|| ApiError::internal("the random source of this machine failed"))?;
     let name = identity.name.clone().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| identity.subject.clone());
     let name: String = name.chars().take(obhut_register::people::NAME_CHARACTERS_MAX).collect();
     let account = Account { issuer: identity.issuer.clone(), subject: Private::from(identity.subject.clone()) };
@@ -128,7 +129,12 @@ async fn known_or_new(state: &Arc<AppState>, here: &Here, identity: &Identity) -
                 register.person_at_provider(&identity.issuer, &identity.subject).map(|person| person.id)
             });
             return first.ok_or_else(|| {
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, refusal.code(), refusal.to_string(), "try again, or use your passkey")
+                ApiError::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    refusal.code(),
+                    refusal.to_string(),
+                    "try again, or use your passkey",
+                )
             });
         }
     }
@@ -153,8 +159,9 @@ async fn follow_groups(state: &Arc<AppState>, here: &Here, person: PersonId, ide
         })
     });
     let running = running.unwrap_or_default();
-    for (role, _, _) in
-        running.iter().filter(|(role, source, _)| *source == Source::Provider && !identity.roles.iter().any(|r| **r == **role))
+    for (role, _, _) in running
+        .iter()
+        .filter(|(role, source, _)| *source == Source::Provider && !identity.roles.iter().any(|r| **r == **role))
     {
         let command = Command::Ungrant { person, role: role.clone() };
         note(state, here, person, "ungrant", execute(state, By::System, command).await);
@@ -179,7 +186,10 @@ async fn follow_groups(state: &Arc<AppState>, here: &Here, person: PersonId, ide
         let names: Vec<&str> = held.iter().map(String::as_str).collect();
         if charter.access.toxic(&names).is_some() {
             held.retain(|held| held != role);
-            tracing::warn!(role, "a group of the provider means a role the charter keeps apart from another one; it was not given");
+            tracing::warn!(
+                role,
+                "a group of the provider means a role the charter keeps apart from another one; it was not given"
+            );
             state.desk.tell(change(state, here, person, "grant", Outcome::Denied("roles_apart".into())));
             continue;
         }
