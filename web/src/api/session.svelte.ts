@@ -90,6 +90,11 @@ class Session {
     await api.post("/session/lock", {}, nothing);
   }
 
+  /** Somebody is at the page: keeps the server from locking it. */
+  async active(): Promise<void> {
+    await api.post("/session/active", {}, nothing);
+  }
+
   /** The next person at the same workstation: this session ends, the sign-in page comes. */
   async switchUser(): Promise<void> {
     const answer = await api.post("/session/switch", {}, nothing);
