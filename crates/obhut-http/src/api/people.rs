@@ -8,7 +8,7 @@
 mod change;
 mod first;
 
-pub use first::{FirstLink, demo_link, first_link};
+pub use first::{FirstLink, demo_link, first_link, roles_for_demo};
 
 use super::session::{recipient_in_force, word};
 use super::{ApiError, Needs, Route, route};

@@ -26,6 +26,7 @@ use obhut_signin::{Assurance, Begin, Browser, Cookie, Life, SessionId, SignedIn,
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) fn routes() -> Vec<Route> {
     use Needs::{Nothing, Session};
@@ -237,7 +238,8 @@ async fn session(State(state): State<Arc<AppState>>, here: Here) -> Result<Json<
     let access = charter.access.clone();
     let mut permissions: Vec<&str> = Vec::new();
     let mut roles: Vec<Value> = Vec::new();
-    if let Some(rights) = rights.filter(|_| !signed.locked) {
+    // Of a locked screen, too: the page must know which ward goes on behind the lock. Asking for anything is refused all the same.
+    if let Some(rights) = rights {
         permissions = access.permissions(&rights, now).into_keys().map(obhut_access::Action::as_str).collect();
         for grant in &rights.grants {
             let text = charter.checked.role(&grant.role).map(|role| json!({"de": role.text.de, "en": role.text.en}));
@@ -345,6 +347,28 @@ async fn revoke(
     }
     end(&state, &here, id, Why::Revoked);
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// How often sessions are looked at that end by the clock or lock because nobody is there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Lets people in at the address the server listens on, and keeps the book of sessions until the server stops: ends what is over, locks what is idle.
+///
+/// Call once the HTTPS port is bound. Passkeys need a name in that address; without one the other ways still work.
+pub async fn keep_sessions(state: Arc<AppState>) {
+    if state.signin.passkeys.reached_at(&state.address()).is_err() {
+        tracing::warn!("the first of `names` is an address: passkeys need a name, so nobody can register or use one");
+    }
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = state.stopping.cancelled() => return,
+            _ = look.tick() => {}
+        }
+        for ended in state.signin.sessions.sweep(real_now()) {
+            state.desk.tell(session_ended(&state, ended, None));
+        }
+    }
 }
 
 /// Runs a command of the register where it does not hold up the live ward.

@@ -72,6 +72,11 @@ pub async fn first_link(state: &Arc<AppState>) -> Result<Option<FirstLink>, ApiE
     Ok(Some(FirstLink { link, expires, role: role.id.as_str().to_owned() }))
 }
 
+/// Roles the demonstration shows: those of people, and not the patient's, who would need a patient.
+pub fn roles_for_demo(charter: &CharterInForce) -> impl Iterator<Item = &Role> {
+    charter.checked.roles().iter().filter(|role| matches!(kind_of(charter, role), "staff" | "external"))
+}
+
 /// A link that opens a session in this role at once; for the demonstration only, which says so with [`obhut_signin::SignIn::demonstrate`].
 ///
 /// # Errors
