@@ -51,10 +51,10 @@ export function open(all: Everybody, kind: string, recipient: string | null, hel
   return all.roles.filter((role) => role.kind === kind && role.recipient === recipient && !held.includes(role.id) && !held.some((other) => role.apart.includes(other)));
 }
 
-/** The beginning of a day as the browser's date field gives it, µs; `null` if there is none. */
-export function day(value: string): number | null {
+/** The beginning of a day as the browser's date field gives it, µs, or of as many days later; `null` if there is none. */
+export function day(value: string, later = 0): number | null {
   const at = Date.parse(`${value}T00:00:00Z`);
-  return Number.isNaN(at) ? null : at * 1000;
+  return Number.isNaN(at) ? null : (at + later * 86_400_000) * 1000;
 }
 
 export const today = (): string => new Date().toISOString().slice(0, 10);
