@@ -244,12 +244,12 @@ announce-bed = Bett { $label }: { $what }
 ## Rahmen
 menu = Menü
 nav-label = Seiten
-nav-group-ward = Station
+nav-group-ward = Am Bett
 nav-group-own = Meine Daten
-nav-group-devices = Geräte
+nav-group-devices = Technik
 nav-group-patients = Patientenrechte
 nav-group-oversight = Aufsicht
-nav-group-house = Haus
+nav-group-house = Betrieb
 nav-home = Zur Startseite
 nav-unknown = Diese Seite gibt es nicht
 nav-unknown-detail = Vielleicht ist der Link veraltet.

@@ -243,12 +243,12 @@ announce-bed = Bed { $label }: { $what }
 ## Frame
 menu = Menu
 nav-label = Pages
-nav-group-ward = Ward
+nav-group-ward = At the bedside
 nav-group-own = My data
-nav-group-devices = Devices
+nav-group-devices = Equipment
 nav-group-patients = Patients’ rights
 nav-group-oversight = Oversight
-nav-group-house = House
+nav-group-house = Running the house
 nav-home = To the start page
 nav-unknown = There is no such page
 nav-unknown-detail = Perhaps the link is out of date.

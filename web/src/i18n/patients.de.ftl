@@ -1,0 +1,11 @@
+patients-title = Patientinnen und Patienten
+patients-intro = Wer auf der Station liegt. Namen sind verdeckt; jedes Zeigen wird protokolliert.
+patients-intro-mine = Eigene Fälle zuerst. Namen sind verdeckt; jedes Zeigen wird protokolliert.
+patients-none = Zurzeit liegt niemand auf der Station.
+patients-bed = Bett
+patients-name = Name
+patients-mine = Fall
+patients-open = Öffnen
+patients-open-bed = Verlauf, Bett { $bed }
+patients-covered = verdeckt
+patients-not-yours = nicht offen

@@ -1,0 +1,11 @@
+patients-title = Patients
+patients-intro = Who lies on the ward. Names are covered; each showing is recorded.
+patients-intro-mine = Own cases first. Names are covered; each showing is recorded.
+patients-none = Nobody lies on the ward at the moment.
+patients-bed = Bed
+patients-name = Name
+patients-mine = Case
+patients-open = Open
+patients-open-bed = Course, bed { $bed }
+patients-covered = covered
+patients-not-yours = not open
