@@ -66,8 +66,8 @@ impl Readings for Forgetful {
         Health::Good
     }
 
-    fn read(&self, _: Subject, _: Code, _: TimeRange) -> Result<Vec<Run>, StoreError> {
-        Ok(Vec::new())
+    fn read(&self, subject: Subject, _: Code, _: TimeRange) -> Result<obhut_store::Sealed<Vec<Run>>, StoreError> {
+        Ok(obhut_store::Sealed::about(Some(subject), &[], Vec::new()))
     }
 
     fn codes(&self, _: Subject) -> Result<Vec<(Code, DeviceTime, DeviceTime)>, StoreError> {
@@ -187,11 +187,7 @@ fn main() -> Res<()> {
         store.set_retention(&[("bench".to_owned(), 3_600)]);
         for number in 0..BEDS {
             let bed = BedId::new(&format!("bed-{number}"))?;
-            let identity = Identity {
-                name: format!("Bench {number}"),
-                birth_date: "1970-01-01".to_owned(),
-                record_number: format!("B{number}"),
-            };
+            let identity = Identity::of(&format!("Bench {number}"), "1970-01-01", &format!("B{number}"));
             let subject = store.bind_patient(&identity, &bed, from)?;
             in_beds.push(SubjectInBed { bed, subject, from, to: None });
         }

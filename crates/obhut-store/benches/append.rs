@@ -58,8 +58,7 @@ fn main() {
     store.set_retention(&[("trend".into(), 86_400), ("wave".into(), 3600)]);
     let sources: Vec<Source> = (0..50)
         .map(|n| {
-            let identity =
-                Identity { name: format!("N{n}"), birth_date: "2000-01-01".into(), record_number: n.to_string() };
+            let identity = Identity::of(&format!("N{n}"), "2000-01-01", &n.to_string());
             let subject = store
                 .bind_patient(&identity, &BedId::new(&format!("bed-{n}")).unwrap(), DeviceTime::from_micros(0))
                 .unwrap();

@@ -2,10 +2,14 @@
 //!
 //! INVARIANT: what [`Readings::durable`] has passed survives any crash; what it has not may vanish as if never sent.
 
+use crate::patient::{Identity, IdentityVersion};
+use crate::records::keys::{KeyStatus, Rotated};
+use obhut_access::Sealed;
 use obhut_model::{
     BedId, Code, Decimal, DeviceId, DeviceTime, ModelId, Numeric, Quality, SampleRate, Scale, ServerTime, Subject,
     TimeRange, Wave,
 };
+use obhut_vault::{Domain, Pseudonym};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -181,6 +185,18 @@ pub enum StoreError {
     /// A key is missing or does not open what it should.
     #[error("a key is missing or wrong")]
     Key,
+    /// The key database and the file `epoch` are not of one time; nothing was changed.
+    #[error("the key database is of epoch {keys}, the file `epoch` {}; put back the newest of both", of_file(*file))]
+    Epoch {
+        /// What the keys are wrapped under.
+        keys: u32,
+        /// The newest epoch in the file; `None` if there is no file.
+        file: Option<u32>,
+    },
+}
+
+fn of_file(epoch: Option<u32>) -> String {
+    epoch.map_or_else(|| "is missing".to_owned(), |epoch| format!("holds epoch {epoch}"))
 }
 
 /// Readings: taken in by the gateway, read by pages, exports and interfaces.
@@ -197,11 +213,11 @@ pub trait Readings: Send + Sync {
     /// How the store is.
     fn health(&self) -> Health;
 
-    /// Reads what is kept for `subject` under `code` inside `range`, in order of time, durable or not.
+    /// Reads what is kept for `subject` under `code` inside `range`, in order of time, durable or not. Opens with a permit about this subject.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn read(&self, subject: Subject, code: Code, range: TimeRange) -> Result<Vec<Run>, StoreError>;
+    fn read(&self, subject: Subject, code: Code, range: TimeRange) -> Result<Sealed<Vec<Run>>, StoreError>;
 
     /// Which codes there are for `subject`, with first and last time.
     ///
@@ -226,12 +242,20 @@ pub trait Readings: Send + Sync {
 }
 
 /// What an erasure did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Erased {
     /// Stored objects overwritten.
     pub objects: u64,
     /// Bytes overwritten.
     pub bytes: u64,
+    /// Of the objects: messages in the journal.
+    pub messages: u64,
+    /// Of the objects: chunks in segments.
+    pub chunks: u64,
+    /// Stays and sequence numbers removed.
+    pub rows: u64,
+    /// Changes of the register removed.
+    pub changes: u64,
 }
 
 /// A registered device.
@@ -264,23 +288,6 @@ pub enum DeviceState {
     Enrolled,
     /// Never trusted again under this identity.
     Revoked,
-}
-
-/// An identity as it stands on a wristband. Never beside values; `Debug` prints nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// Full name.
-    pub name: String,
-    /// Birth date, ISO 8601.
-    pub birth_date: String,
-    /// Record number of the hospital.
-    pub record_number: String,
-}
-
-impl std::fmt::Debug for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Identity(<redacted>)")
-    }
 }
 
 /// A device at a bed for a time.
@@ -409,4 +416,61 @@ pub trait Records: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn find_subject(&self, record_number: &str, birth_date: &str) -> Result<Option<Subject>, StoreError>;
+
+    /// Who the subject is, as last corrected; `None` if there is no such subject, or no identity of it any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn identity(&self, subject: Subject) -> Result<Option<Sealed<Identity>>, StoreError>;
+
+    /// Every version of the identity, the first one first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn identity_versions(&self, subject: Subject) -> Result<Sealed<Vec<IdentityVersion>>, StoreError>;
+
+    /// Corrects an identity (Art. 16 GDPR): adds a version, the ones before stay readable. Look-up finds only the newest. Returns its number.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the record or insurance number belongs to another patient.
+    fn correct_identity(&self, subject: Subject, identity: &Identity) -> Result<u32, StoreError>;
+
+    /// What these subjects are called in `domain`, in their order; drawn now for whom it was never asked.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if one of them has no key.
+    fn pseudonyms(&self, domain: &Domain, subjects: &[Subject]) -> Result<Sealed<Vec<Pseudonym>>, StoreError>;
+
+    /// Everything one subject is called outside care. For a complete copy of what is kept about him.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn names_of(&self, subject: Subject) -> Result<Sealed<Vec<(Domain, Pseudonym)>>, StoreError>;
+
+    /// Who is called so in `domain`: the only way back. Opens only with a permit for the crosswalk, which two people give.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn crosswalk(&self, domain: &Domain, pseudonym: Pseudonym) -> Result<Sealed<Option<Subject>>, StoreError>;
+}
+
+/// The keys themselves: how they stand, and changing them while everything runs.
+pub trait Keys: Send + Sync {
+    /// How the keys stand.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn key_status(&self) -> Result<KeyStatus, StoreError>;
+
+    /// Begins a new epoch: wraps every patient's keys anew and destroys the epoch before, so that older copies of the key database open nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the epoch before stays in force.
+    fn rotate_keys(&self) -> Result<Rotated, StoreError>;
+
+    /// Wraps whatever lies wrapped by the key provider anew. For replacing the top key: call while the provider opens both old and new.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was not reached is still wrapped by the old one, and calling again is harmless.
+    fn rewrap_keys(&self) -> Result<(), StoreError>;
 }

@@ -1,8 +1,9 @@
 //! The embedded home: everything below one directory, for one process.
 //!
-//! `lock` · `journal/` · `segments/<class>/` · `records.db` · `keys.db` · `identity/identity.db`. How the parts play together: decision 0021.
+//! `lock` · `journal/` · `segments/<class>/` · `records.db` · `keys.db` · `epoch` · `identity/identity.db` · `register.db`. How the parts play together: decision 0021.
 
 use crate::api::StoreError;
+use crate::changes::Changes;
 use crate::commit::Committer;
 use crate::disk::{Disk, RealDisk};
 use crate::flush::{self, Flusher, Memory};
@@ -10,9 +11,9 @@ use crate::ingest::{Ingest, State};
 use crate::limits::JOURNAL_STEP_BYTES;
 use crate::memtable::Memtable;
 use crate::message::ClassNumber;
-use crate::records::identity::IdentityVault;
-use crate::records::index;
-use crate::records::keys::KeyStore;
+use crate::records::identity::{IdentityVault, With};
+use crate::records::index::{self, LAST_KEY};
+use crate::records::keys::{KeyStore, Tools};
 use crate::recovery;
 use crate::reserve::Reserve;
 use arc_swap::ArcSwap;
@@ -22,7 +23,7 @@ use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread::JoinHandle;
@@ -39,6 +40,8 @@ pub struct Options {
     pub journal_step_bytes: u64,
     /// How long a commit waits for more messages before it begins. Zero: not at all; a commit then takes what came in during the one before.
     pub linger: Duration,
+    /// How long after an erasure the key epoch changes, so that several share one change. What is due at the end happens at the next opening.
+    pub rotate_after_erasure: Duration,
     /// How often a full disk is tried again.
     pub retry_interval: Duration,
     /// The wall clock, for what has ended long ago.
@@ -56,6 +59,7 @@ impl Default for Options {
             rotate_bytes: 96 << 20,
             journal_step_bytes: JOURNAL_STEP_BYTES,
             linger: Duration::ZERO,
+            rotate_after_erasure: Duration::from_secs(5),
             retry_interval: Duration::from_millis(500),
             now: wall_clock,
             disk: None,
@@ -81,11 +85,16 @@ impl Random for SystemRandom {
 
 /// What the threads and the callers share.
 pub(crate) struct Inner {
+    /// The data directory; the databases lie there whatever the disk.
+    pub(crate) dir: PathBuf,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) options: Options,
+    pub(crate) provider: Arc<dyn KeyProvider>,
     pub(crate) nonces: NonceSource,
     pub(crate) keys: KeyStore,
     pub(crate) identities: IdentityVault,
+    /// The register's changes.
+    pub(crate) changes: Changes,
     /// The only connection that writes `records.db`.
     pub(crate) records: Mutex<Connection>,
     /// Reads `records.db` beside it, so that a query does not wait for a flush.
@@ -101,12 +110,34 @@ pub(crate) struct Inner {
     /// Held shared while chunks are read or written, alone while they are removed.
     pub(crate) maintenance: RwLock<()>,
     pub(crate) flusher: Flusher,
+    /// Held while a generation is flushed, and while a picture for a backup is taken.
+    pub(crate) flush_gate: Mutex<()>,
     pub(crate) flush_full: AtomicBool,
     /// Made by the flush thread when there is room.
     pub(crate) reserve: Option<Reserve>,
     pub(crate) first_journal: AtomicU64,
     pub(crate) journal_number: AtomicU64,
     pub(crate) journal_end: AtomicU64,
+}
+
+impl Inner {
+    pub(crate) fn with(&self) -> With<'_> {
+        let now = (self.options.now)();
+        With { keys: &self.keys, nonces: &self.nonces, random: &*self.options.random, now }
+    }
+
+    pub(crate) fn tools(&self) -> Tools<'_> {
+        let now = (self.options.now)();
+        Tools { provider: &*self.provider, random: &*self.options.random, nonces: &self.nonces, now }
+    }
+}
+
+/// A key database from before some of the data: opening would take patients without a key for erased ones and remove them.
+fn keys_too_old() -> StoreError {
+    StoreError::Conflict(
+        "the key database is older than the data: it lacks keys of patients who came later, and what they left would be taken for erased; put back a newer one"
+            .into(),
+    )
 }
 
 /// The embedded store. Dropping it stops it as fast as is safe; [`EmbeddedStore::close`] also tidies up.
@@ -134,22 +165,28 @@ impl EmbeddedStore {
         // A simulated disk has its own idea of room.
         let reserve = options.disk.is_none().then(|| Reserve::of(dir));
         let same_lock = lock.try_clone().map_err(StoreError::Io)?;
-        match Self::open_locked(dir, &*provider, options.clone(), same_lock) {
+        match Self::open_locked(dir, &provider, options.clone(), same_lock) {
             Err(error) if reserve.as_ref().is_some_and(Reserve::give_up) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the disk is full; opening with the reserve");
-                Self::open_locked(dir, &*provider, options, lock)
+                Self::open_locked(dir, &provider, options, lock)
             }
             opened => opened,
         }
     }
 
-    fn open_locked(dir: &Path, provider: &dyn KeyProvider, options: Options, lock: File) -> Result<Self, StoreError> {
-        let random = &*options.random;
+    fn open_locked(dir: &Path, holder: &Arc<dyn KeyProvider>, options: Options, lock: File) -> Result<Self, StoreError> {
+        let (random, provider, now) = (&*options.random, &**holder, (options.now)());
         let nonces = NonceSource::new(random).map_err(|_| StoreError::Key)?;
-        let keys = KeyStore::open(&dir.join("keys.db"), provider, random)?;
-        let identities = IdentityVault::open(&dir.join("identity/identity.db"), provider, random)?;
+        let keys = KeyStore::open(dir, &Tools { provider, random, nonces: &nonces, now })?;
+        let with = With { keys: &keys, nonces: &nonces, random, now };
+        let identities = IdentityVault::open(&dir.join("identity/identity.db"), provider, with)?;
+        let changes = Changes::open(&dir.join("register.db"), provider, random)?;
         let records = index::open(&dir.join("records.db"))?;
         let reader = index::open(&dir.join("records.db"))?;
+        let used = index::keys_with_chunks(&records)?.into_iter().max().map_or(0, u64::from);
+        if index::meta(&records, LAST_KEY)?.max(used) > u64::from(keys.last_number()?) {
+            return Err(keys_too_old());
+        }
         let disk = options.disk.clone().unwrap_or_else(|| Arc::new(RealDisk::new(dir)));
         let recovered = recovery::recover(&*disk, &records, &keys.by_number(), options.journal_step_bytes)?;
         let ingest = Ingest::new(index::load_seen(&records)?);
@@ -157,10 +194,13 @@ impl EmbeddedStore {
         let flushing =
             (!recovered.replayed.is_empty()).then(|| (recovered.writer.number - 1, Arc::new(recovered.table)));
         let inner = Arc::new(Inner {
+            dir: dir.to_owned(),
             disk,
+            provider: holder.clone(),
             nonces,
             keys,
             identities,
+            changes,
             records: Mutex::new(records),
             reader: Mutex::new(reader),
             classes: ArcSwap::default(),
@@ -174,6 +214,7 @@ impl EmbeddedStore {
             }),
             maintenance: RwLock::new(()),
             flusher: Flusher::new(),
+            flush_gate: Mutex::new(()),
             flush_full: AtomicBool::new(false),
             reserve: options.disk.is_none().then(|| Reserve::of(dir)),
             first_journal: AtomicU64::new(recovered.replayed.first().copied().unwrap_or(recovered.writer.number)),

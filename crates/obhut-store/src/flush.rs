@@ -83,6 +83,7 @@ pub(crate) fn run(inner: &Inner) {
             if let Some(reserve) = inner.reserve.as_ref().filter(|_| inner.ingest.state() != State::Full) {
                 reserve.keep();
             }
+            inner.keys.rotate_if_due(&inner.tools(), inner.options.rotate_after_erasure);
             let mut order = inner.flusher.order.lock();
             if *order == Order::Run && inner.memory.read().flushing.is_none() {
                 inner.flusher.changed.wait_for(&mut order, Duration::from_secs(1));
@@ -93,6 +94,8 @@ pub(crate) fn run(inner: &Inner) {
 
 /// Flushes the waiting generation. `false`: there was no room or no luck; it stays.
 fn flush_once(inner: &Inner, next: Option<u64>) -> bool {
+    // Held to the end, so that a picture of the store sees the index and the journals before a flush or after it.
+    let _gate = inner.flush_gate.lock();
     let whole = inner.maintenance.read();
     let Some((generation, table)) = inner.memory.read().flushing.clone() else { return true };
     let done = flush(inner, generation, &table, next);

@@ -9,6 +9,7 @@
 
 pub mod api;
 mod bytes;
+mod changes;
 mod chunk;
 mod commit;
 pub mod disk;
@@ -20,6 +21,7 @@ mod journal;
 pub mod limits;
 mod memtable;
 mod message;
+mod patient;
 mod query;
 mod ranges;
 mod records;
@@ -28,9 +30,16 @@ mod registry;
 mod removal;
 mod reserve;
 mod segment;
+mod snapshot;
 
 pub use api::*;
 pub use embedded::{EmbeddedStore, Options, SystemRandom};
+pub use obhut_access::Sealed;
+pub use obhut_vault::{Domain, Pseudonym};
+pub use patient::{Identity, IdentityVersion, Sex};
+pub use records::keys::{KeyStatus, Rotated};
+pub use snapshot::{Picture, Pictured, copy_database};
+pub use removal::{Destroyed, Due, Ended, Held, Removal, Rows, Step};
 
 #[cfg(test)]
 mod tests;

@@ -8,10 +8,38 @@ use crate::embedded::{EmbeddedStore, Inner};
 use crate::memtable::Memtable;
 use crate::records::index::{self, Chunk, Segment};
 use crate::records::keys::SubjectEntry;
+use crate::removal::{Held, Removal};
 use crate::segment;
+use obhut_access::{Action, Sealed};
 use obhut_model::{Code, DeviceTime, ServerTime, Subject, TimeRange};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// What opens stored values.
+const SEES_READINGS: &[Action] = &[
+    Action::HistoryView,
+    Action::Export,
+    Action::RequestManage,
+    Action::OwnView,
+    Action::BreakGlass,
+    Action::ResearchExport,
+];
+
+impl EmbeddedStore {
+    /// What [`Readings::read`] seals. Only for inside the store: whoever is outside needs a permit.
+    pub(crate) fn runs(&self, subject: Subject, code: Code, range: TimeRange) -> Result<Vec<Run>, StoreError> {
+        let inner = &*self.inner;
+        let _shared = inner.maintenance.read();
+        let entry = inner.keys.get(subject).ok_or(StoreError::Unknown("the subject"))?;
+        let mut pieces = Vec::new();
+        let held = in_memory(inner, subject, code, range, &mut pieces);
+        let chunks = index::chunks(&inner.reader.lock(), entry.number, code, range, &held)?;
+        for part in chunks.chunk_by(|a, b| a.1.id == b.1.id) {
+            read_chunks(inner, &entry, part, &mut pieces)?;
+        }
+        join(pieces, range).ok_or(StoreError::Damaged { file: "memory".into(), offset: 0 })
+    }
+}
 
 impl Readings for EmbeddedStore {
     fn append(&self, message: &Admitted<'_>, waiter: &Arc<Waiter>) -> Result<Appended, AppendError> {
@@ -31,17 +59,8 @@ impl Readings for EmbeddedStore {
         self.inner.ingest.health()
     }
 
-    fn read(&self, subject: Subject, code: Code, range: TimeRange) -> Result<Vec<Run>, StoreError> {
-        let inner = &*self.inner;
-        let _shared = inner.maintenance.read();
-        let entry = inner.keys.get(subject).ok_or(StoreError::Unknown("the subject"))?;
-        let mut pieces = Vec::new();
-        let held = in_memory(inner, subject, code, range, &mut pieces);
-        let chunks = index::chunks(&inner.reader.lock(), entry.number, code, range, &held)?;
-        for part in chunks.chunk_by(|a, b| a.1.id == b.1.id) {
-            read_chunks(inner, &entry, part, &mut pieces)?;
-        }
-        join(pieces, range).ok_or(StoreError::Damaged { file: "memory".into(), offset: 0 })
+    fn read(&self, subject: Subject, code: Code, range: TimeRange) -> Result<Sealed<Vec<Run>>, StoreError> {
+        self.runs(subject, code, range).map(|runs| Sealed::about(Some(subject), SEES_READINGS, runs))
     }
 
     fn codes(&self, subject: Subject) -> Result<Vec<(Code, DeviceTime, DeviceTime)>, StoreError> {
@@ -74,11 +93,11 @@ impl Readings for EmbeddedStore {
     }
 
     fn expire(&self, now: ServerTime) -> Result<u64, StoreError> {
-        self.expire_segments(now)
+        Removal::expire(self, now, &Held::new(), &mut |_, _| {})
     }
 
     fn erase(&self, subject: Subject) -> Result<Erased, StoreError> {
-        self.erase_subject(subject)
+        self.erase_bytes(self.destroy_key(subject)?, &mut |_, _| {})
     }
 }
 

@@ -12,6 +12,10 @@ const JOURNAL: u8 = 2;
 const NUMERICS: u8 = 3;
 const WAVEFORM: u8 = 4;
 const IDENTITY: u8 = 5;
+const REGISTER: u8 = 6;
+const PERSONAL_KEY: u8 = 7;
+const IDENTITY_VERSION: u8 = 8;
+const PSEUDONYM: u8 = 9;
 
 /// Version of what is inside the seal, by kind. Read by the decoder, bound by the seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,31 @@ impl SealContext {
     #[must_use]
     pub fn identity(subject: Subject) -> Self {
         Self::encode(IDENTITY, Format(1), 0, 0, 0, subject, 0, 0)
+    }
+
+    /// A row of the register: bound to its number, time and patient, so that no row can take another's place. `key` is zero under the register's key.
+    #[must_use]
+    pub fn register(about: Option<Subject>, key: u32, at: ServerTime, number: i64) -> Self {
+        let nobody = Subject::from_random([0; 16]);
+        Self::encode(REGISTER, Format(1), 0, key, 0, about.unwrap_or(nobody), at.micros(), number)
+    }
+
+    /// The key of a patient's identity and pseudonyms, wrapped by the store's.
+    #[must_use]
+    pub fn personal_key(subject: Subject) -> Self {
+        Self::encode(PERSONAL_KEY, Format(1), 0, 0, 0, subject, 0, 0)
+    }
+
+    /// One version of an identity under the patient's own key.
+    #[must_use]
+    pub fn identity_version(subject: Subject, version: u32, at: ServerTime) -> Self {
+        Self::encode(IDENTITY_VERSION, Format(1), 0, version, 0, subject, at.micros(), 0)
+    }
+
+    /// What a patient is called in another domain, under the patient's own key.
+    #[must_use]
+    pub fn pseudonym(subject: Subject) -> Self {
+        Self::encode(PSEUDONYM, Format(1), 0, 0, 0, subject, 0, 0)
     }
 
     fn chunk(kind: u8, format: Format, c: &ChunkContext) -> Self {

@@ -63,10 +63,10 @@ impl fmt::Debug for KeyBytes {
 }
 
 /// AES-256-GCM-SIV under one key. The expanded key lives in memory of the cipher library, which wipes what it frees.
-struct Sealer(LessSafeKey);
+pub(crate) struct Sealer(LessSafeKey);
 
 impl Sealer {
-    fn new(key: &KeyBytes) -> Result<Self, SealError> {
+    pub(crate) fn new(key: &KeyBytes) -> Result<Self, SealError> {
         UnboundKey::new(&AES_256_GCM_SIV, key.0.as_ref()).map(|key| Self(LessSafeKey::new(key))).map_err(|_| SealError)
     }
 
@@ -81,7 +81,7 @@ impl Sealer {
     }
 
     /// Nonce, ciphertext and tag in one piece.
-    fn seal_boxed(&self, nonce: NonceBytes, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub(crate) fn seal_boxed(&self, nonce: NonceBytes, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut out = Vec::with_capacity(NONCE_BYTES + plain.len() + TAG_BYTES);
         out.extend_from_slice(&nonce.0);
         out.extend_from_slice(plain);
@@ -91,7 +91,7 @@ impl Sealer {
         Ok(out)
     }
 
-    fn open_boxed(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub(crate) fn open_boxed(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (nonce, body) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(SealError)?;
         let mut body = Zeroizing::new(body.to_vec());
         let length = self.open(NonceBytes(*nonce), context, &mut body)?.len();
@@ -110,6 +110,10 @@ impl SubjectKey {
     /// [`SealError`] if the cipher library refuses.
     pub fn new(key: &KeyBytes) -> Result<Self, SealError> {
         Sealer::new(key).map(Self)
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0
     }
 
     /// Seals `bytes` where they lie; the tag goes behind them.
@@ -178,6 +182,23 @@ impl StoreKey {
         self.0.seal_boxed(nonce, SealContext::subject_key(subject).as_ref(), key.0.as_ref())
     }
 
+    /// Wraps the key of a patient's identity and pseudonyms.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn wrap_personal(&self, nonce: NonceBytes, subject: Subject, key: &KeyBytes) -> Result<Vec<u8>, SealError> {
+        self.0.seal_boxed(nonce, SealContext::personal_key(subject).as_ref(), key.0.as_ref())
+    }
+
+    /// Unwraps what [`StoreKey::wrap_personal`] made.
+    ///
+    /// # Errors
+    /// [`SealError`] for another subject's, or changed bytes.
+    pub fn unwrap_personal(&self, subject: Subject, wrapped: &[u8]) -> Result<KeyBytes, SealError> {
+        let plain = self.0.open_boxed(SealContext::personal_key(subject).as_ref(), wrapped)?;
+        KeyBytes::from_slice(&plain).ok_or(SealError)
+    }
+
     /// Unwraps a subject's key.
     ///
     /// # Errors
@@ -224,9 +245,20 @@ impl IdentityKey {
         self.sealer.open_boxed(SealContext::identity(subject).as_ref(), sealed)
     }
 
-    /// What an identifier is looked up by: a keyed hash, useless to whoever lacks the key, even for guessing.
+    /// What an identifier is looked up by inside `domain`: a keyed hash, useless to whoever lacks the key, even for guessing. The domain is part
+    /// of it, so that two domains' hashes of one identifier have nothing in common.
     #[must_use]
-    pub fn blind(&self, identifier: &str) -> [u8; 32] {
+    pub fn blind(&self, domain: &str, identifier: &[u8]) -> [u8; 32] {
+        let mut mac = hmac::Context::with_key(&self.blind);
+        mac.update(&(domain.len() as u64).to_le_bytes());
+        mac.update(domain.as_bytes());
+        mac.update(identifier);
+        array(mac.sign().as_ref())
+    }
+
+    /// How identities were looked up before there were domains; only for bringing an older vault up to date.
+    #[must_use]
+    pub fn blind_before_domains(&self, identifier: &str) -> [u8; 32] {
         array(hmac::sign(&self.blind, identifier.as_bytes()).as_ref())
     }
 }
@@ -369,9 +401,11 @@ mod tests {
         assert!(!sealed.windows(6).any(|window| window == b"Muster"));
         assert_eq!(vault.open(subject(1), &sealed).unwrap().as_slice(), b"Muster");
         assert_eq!(vault.open(subject(2), &sealed).unwrap_err(), SealError);
-        assert_eq!(vault.blind("4711"), vault.blind("4711"));
-        assert_ne!(vault.blind("4711"), vault.blind("4712"));
-        assert_ne!(vault.blind("4711"), IdentityKey::new(&key_bytes([7; 32])).unwrap().blind("4711"));
+        assert_eq!(vault.blind("a", b"4711"), vault.blind("a", b"4711"));
+        assert_ne!(vault.blind("a", b"4711"), vault.blind("a", b"4712"));
+        assert_ne!(vault.blind("a", b"4711"), vault.blind("b", b"4711"), "no two domains have a hash in common");
+        assert_ne!(vault.blind("ab", b"c"), vault.blind("a", b"bc"));
+        assert_ne!(vault.blind("a", b"4711"), IdentityKey::new(&key_bytes([7; 32])).unwrap().blind("a", b"4711"));
     }
 
     #[test]

@@ -110,8 +110,8 @@ impl Readings for Memory {
         if self.0.lock().failed { Health::Failed("by a test".to_owned()) } else { Health::Good }
     }
 
-    fn read(&self, _: Subject, _: Code, _: TimeRange) -> Result<Vec<Run>, StoreError> {
-        Ok(Vec::new())
+    fn read(&self, subject: Subject, _: Code, _: TimeRange) -> Result<obhut_store::Sealed<Vec<Run>>, StoreError> {
+        Ok(obhut_store::Sealed::about(Some(subject), &[], Vec::new()))
     }
 
     fn codes(&self, _: Subject) -> Result<Vec<(Code, DeviceTime, DeviceTime)>, StoreError> {

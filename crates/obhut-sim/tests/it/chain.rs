@@ -155,7 +155,7 @@ const NOTHING: i32 = i32::MIN;
 fn held(server: &Server, device: &DeviceId, code: Code) -> Held {
     let mut out = Held::new();
     let mut put = |time, value| assert_eq!(out.insert(time, value), None, "{device} {code} {time:?} is there twice");
-    for run in server.store().read(server.subject(device), code, TimeRange::ALL).unwrap() {
+    for run in server.store().read(server.subject(device), code, TimeRange::ALL).unwrap().open_unchecked() {
         match run {
             Run::Numerics { values, .. } => {
                 values.into_iter().for_each(|(time, steps, _)| put(time, steps.unwrap_or(NOTHING)))

@@ -5,6 +5,7 @@ use crate::ranges::{RangeSet, Seen};
 use crate::records::{self, damaged, one};
 use obhut_model::{Code, Subject, TimeRange};
 use rusqlite::{Connection, Row, Transaction};
+use std::collections::HashMap;
 
 pub(crate) const SCHEMA: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -50,6 +51,9 @@ pub(crate) fn set_meta(connection: &Connection, name: &str, value: u64) -> Resul
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", (name, value)).map_err(database)?;
     Ok(())
 }
+
+/// In `meta`: the highest key number of a patient who was ever bound. A key database that never gave it is older than the data.
+pub(crate) const LAST_KEY: &str = "last_key";
 
 /// A segment file as the index knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,16 +208,18 @@ pub(crate) fn codes(connection: &Connection, key: u32) -> Result<Vec<(Code, i64,
 }
 
 /// Forgets chunks, stays and sequence numbers of an erased subject.
-pub(crate) fn forget(tx: &Transaction<'_>, subject: Option<Subject>, key: Option<u32>) -> Result<(), StoreError> {
+/// Answers how many stays and sequence numbers went.
+pub(crate) fn forget(tx: &Transaction<'_>, subject: Option<Subject>, key: Option<u32>) -> Result<usize, StoreError> {
+    let mut rows = 0;
     if let Some(key) = key {
         tx.execute("DELETE FROM chunks WHERE key = ?1", [key]).map_err(database)?;
     }
     if let Some(subject) = subject {
         let row = [subject.as_bytes().as_slice()];
-        tx.execute("DELETE FROM subject_stays WHERE subject = ?1", row).map_err(database)?;
-        tx.execute("DELETE FROM seen WHERE subject = ?1", row).map_err(database)?;
+        rows += tx.execute("DELETE FROM subject_stays WHERE subject = ?1", row).map_err(database)?;
+        rows += tx.execute("DELETE FROM seen WHERE subject = ?1", row).map_err(database)?;
     }
-    Ok(())
+    Ok(rows)
 }
 
 /// Subjects that are named anywhere in this database.
@@ -221,6 +227,13 @@ pub(crate) fn subjects(connection: &Connection) -> Result<Vec<Subject>, StoreErr
     let mut statement =
         connection.prepare("SELECT subject FROM subject_stays UNION SELECT subject FROM seen").map_err(database)?;
     let rows = statement.query_map([], |row| row.get(0).map(Subject::from_random)).map_err(database)?;
+    rows.collect::<Result<_, _>>().map_err(database)
+}
+
+/// Identifiers of the retention classes by number.
+pub(crate) fn classes(connection: &Connection) -> Result<HashMap<u16, String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT number, identifier FROM classes").map_err(database)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(database)?;
     rows.collect::<Result<_, _>>().map_err(database)
 }
 
@@ -281,5 +294,5 @@ pub(crate) fn retire(tx: &Transaction<'_>, generation: u64, next: Option<u64>) -
 }
 
 pub(crate) fn open(path: &std::path::Path) -> Result<Connection, StoreError> {
-    records::open(path, 1, SCHEMA)
+    records::open(path, &[SCHEMA])
 }

@@ -1,41 +1,81 @@
-//! The record databases: who and what there is, never values. Three files, so that names, keys and everything else never lie together.
+//! The record databases: who and what there is, never values. Four files, so that names, keys, decisions and everything else never lie together.
 //!
-//! `records.db`: devices, invitations, stays, retention classes, index of chunks, seen sequence numbers. `keys.db`: wrapped subject keys.
-//! `identity/identity.db`: sealed identities. Each has one connection; every change is durable when the call returns (WAL, synchronous FULL), and
+//! `records.db`: devices, invitations, stays, retention classes, index of chunks, seen sequence numbers. `keys.db`: wrapped keys of patients.
+//! `identity/identity.db`: sealed identities. `register.db`: sealed changes of the register. Each has one connection; every change is durable when the call returns (WAL, synchronous FULL), and
 //! what is deleted is overwritten (secure_delete).
 
 pub(crate) mod devices;
+pub(crate) mod epoch;
+pub(crate) mod expiry;
 pub(crate) mod identity;
 pub(crate) mod index;
 pub(crate) mod keys;
 pub(crate) mod stays;
 
 use crate::api::StoreError;
+use obhut_vault::{KeyBytes, KeyProvider, Random};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::Path;
 
-/// Opens a database and brings it to `schema`, version `version`.
-pub(crate) fn open(path: &Path, version: i64, schema: &str) -> Result<Connection, StoreError> {
+/// Opens a database and brings it up to date: `steps` lead from each version to the next, the first one from nothing.
+pub(crate) fn open(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
     create_private(path)?;
     let mut connection = Connection::open(path).map_err(StoreError::Database)?;
     let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;";
     connection.execute_batch(pragmas).map_err(StoreError::Database)?;
     connection.set_prepared_statement_cache_capacity(64);
     write(&mut connection, |tx| {
-        let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(StoreError::Database)?;
+        let found: u16 = tx.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(StoreError::Database)?;
+        let version = u16::try_from(steps.len()).unwrap_or(u16::MAX);
         if found > version {
             let text = format!(
                 "the record database is of version {found}, this program knows up to {version}; use the newer program"
             );
             return Err(StoreError::Conflict(text));
         }
+        for step in steps.iter().skip(usize::from(found)) {
+            tx.execute_batch(step).map_err(StoreError::Database)?;
+        }
         if found < version {
-            tx.execute_batch(schema).map_err(StoreError::Database)?;
             tx.pragma_update(None, "user_version", version).map_err(StoreError::Database)?;
         }
         Ok(())
     })?;
     Ok(connection)
+}
+
+/// The key that lies wrapped in the one row of `table`; made if there is none.
+pub(crate) fn wrapped_key(
+    tx: &Transaction<'_>,
+    table: &str,
+    context: &[u8],
+    provider: &dyn KeyProvider,
+    random: &dyn Random,
+) -> Result<KeyBytes, StoreError> {
+    let found = tx.query_row(&format!("SELECT wrapped FROM {table}"), [], |row| row.get::<_, Vec<u8>>(0));
+    if let Some(wrapped) = one(found)? {
+        return KeyBytes::unwrap(provider, context, &wrapped).map_err(|_| StoreError::Key);
+    }
+    let key = KeyBytes::generate(random).map_err(|_| StoreError::Key)?;
+    let wrapped = key.wrap(provider, context).map_err(|_| StoreError::Key)?;
+    tx.execute(&format!("INSERT INTO {table} VALUES (1, ?1)"), [wrapped]).map_err(StoreError::Database)?;
+    Ok(key)
+}
+
+/// Wraps the key in the one row of `table` anew, when the top key is replaced.
+pub(crate) fn rewrap_key(
+    tx: &Transaction<'_>,
+    table: &str,
+    context: &[u8],
+    provider: &dyn KeyProvider,
+) -> Result<(), StoreError> {
+    let wrapped: Vec<u8> = tx
+        .query_row(&format!("SELECT wrapped FROM {table}"), [], |row| row.get(0))
+        .map_err(StoreError::Database)?;
+    let key = KeyBytes::unwrap(provider, context, &wrapped).map_err(|_| StoreError::Key)?;
+    let wrapped = key.wrap(provider, context).map_err(|_| StoreError::Key)?;
+    tx.execute(&format!("UPDATE {table} SET wrapped = ?1"), [wrapped]).map_err(StoreError::Database)?;
+    Ok(())
 }
 
 /// SQLite makes files readable for the group; these are for their owner only, and its WAL takes the same rights.

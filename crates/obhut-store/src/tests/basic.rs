@@ -21,14 +21,14 @@ fn same_from_memory_and_disk(after: impl Fn(&Path, EmbeddedStore) -> EmbeddedSto
         assert!(matches!(put(&store, &message(&monitor, subject, number + 1, &numerics, &waves)), Appended::At(_)));
     }
     let store = after(dir.path(), store);
-    let runs = store.read(subject, Code::ECG_LEAD_II, TimeRange::ALL).unwrap();
+    let runs = store.runs(subject, Code::ECG_LEAD_II, TimeRange::ALL).unwrap();
     let [Run::Waveform { start, rate, scale, quality, samples }] = &runs[..] else { panic!("{runs:?}") };
     assert_eq!((*start, rate.microhertz(), *scale, *quality), (at(3_599_000_000), 250_000_000, SCALE, Quality::GOOD));
     assert_eq!(samples, &all);
     assert_eq!(values(&store, subject, Code::ECG_HEART_RATE).len(), 4);
     assert_eq!(values(&store, subject, Code::TEMP)[0], (3_599_000_000, None));
     let range = TimeRange { from: at(3_599_000_001), to: at(3_599_012_000) };
-    let runs = store.read(subject, Code::ECG_LEAD_II, range).unwrap();
+    let runs = store.runs(subject, Code::ECG_LEAD_II, range).unwrap();
     let [Run::Waveform { start, samples, .. }] = &runs[..] else { panic!("{runs:?}") };
     assert_eq!((*start, &samples[..]), (at(3_599_004_000), &all[1..3]));
     let codes = store.codes(subject).unwrap();
@@ -100,7 +100,7 @@ fn what_has_no_key_is_refused() {
     let (monitor, nobody) = (device("mon-1"), Subject::from_random([9; 16]));
     let refused = store.append(&message(&monitor, nobody, 1, &[], &[]), &Arc::default());
     assert_eq!(refused, Err(AppendError::NoKey));
-    assert!(matches!(store.read(nobody, Code::TEMP, TimeRange::ALL), Err(StoreError::Unknown(_))));
+    assert!(matches!(store.runs(nobody, Code::TEMP, TimeRange::ALL), Err(StoreError::Unknown(_))));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use std::path::PathBuf;
 
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut out = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -13,7 +13,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Files that hold any of the markers, in any place.
-fn hits<M: AsRef<[u8]>>(dir: &Path, markers: &[M]) -> Vec<PathBuf> {
+pub(super) fn hits<M: AsRef<[u8]>>(dir: &Path, markers: &[M]) -> Vec<PathBuf> {
     let starts: std::collections::HashMap<[u8; 8], &[u8]> =
         markers.iter().map(|m| (m.as_ref()[..8].try_into().unwrap(), m.as_ref())).collect();
     let holds = |path: &PathBuf| {
@@ -74,7 +74,7 @@ fn no_marker_is_readable_and_after_erasing_no_sealed_byte_is_left() {
     // The number as it would lie in the journal: steps, flags, step size.
     let number = [0x78, 0x56, 0x34, 0x12, 0, 1, 0, 0, 0];
     let markers = [
-        identity.name.as_bytes(),
+        identity.family.as_bytes(),
         b"Musterfrau",
         identity.record_number.as_bytes(),
         identity.birth_date.as_bytes(),

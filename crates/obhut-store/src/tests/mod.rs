@@ -1,16 +1,18 @@
 //! Tests of the whole store, on the real disk and on simulated ones.
 
 mod basic;
+mod changes;
 mod erasing;
 mod model;
 mod records;
 mod retention;
 mod samples;
 mod torture;
+mod vault;
 
 use crate::api::*;
 use crate::disk::Disk;
-use crate::{EmbeddedStore, Options};
+use crate::{EmbeddedStore, Identity, Options, Records as _};
 use obhut_model::*;
 use obhut_vault::SoftwareProvider;
 use std::path::Path;
@@ -66,11 +68,7 @@ fn device(name: &str) -> DeviceId {
 }
 
 fn patient(n: u32) -> Identity {
-    Identity {
-        name: format!("Erika Musterfrau-{n}"),
-        birth_date: "1964-08-12".into(),
-        record_number: format!("KIS-0815-{n}"),
-    }
+    Identity::of(&format!("Erika Musterfrau-{n}"), "1964-08-12", &format!("KIS-0815-{n}"))
 }
 
 fn bind(store: &EmbeddedStore, n: u32) -> Subject {
@@ -148,7 +146,7 @@ fn put(store: &EmbeddedStore, message: &Admitted<'_>) -> Appended {
 /// What is kept, value by value: time, and steps or sample.
 fn values(store: &EmbeddedStore, subject: Subject, code: Code) -> Vec<(i64, Option<i32>)> {
     let mut out = Vec::new();
-    for run in store.read(subject, code, TimeRange::ALL).unwrap() {
+    for run in store.runs(subject, code, TimeRange::ALL).unwrap() {
         match run {
             Run::Numerics { values, .. } => out.extend(values.iter().map(|v| (v.0.micros(), v.1))),
             Run::Waveform { start, rate, samples, .. } => {

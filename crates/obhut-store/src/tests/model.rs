@@ -78,7 +78,7 @@ fn run(steps: &[Step]) {
                 let gone = subjects[usize::from(*subject)];
                 store.erase(gone).unwrap();
                 model.values.retain(|(subject, _), _| *subject != gone);
-                assert!(matches!(store.read(gone, Code::RESP, TimeRange::ALL), Err(StoreError::Unknown(_))));
+                assert!(matches!(store.runs(gone, Code::RESP, TimeRange::ALL), Err(StoreError::Unknown(_))));
                 subjects[usize::from(*subject)] = bind(&store, u32::from(*subject));
                 assert_ne!(subjects[usize::from(*subject)], gone);
             }

@@ -80,7 +80,7 @@ fn check(name: &str, frame: &[usize], frames_per_second: u16) {
     let (mut samples, mut bare) = (0, 0);
     for ((channel, code), rate) in channels.iter().zip(CODES).zip(&rates) {
         let whole = seconds * usize::try_from(rate.microhertz() / 1_000_000).unwrap();
-        let runs = store.read(subject, code, TimeRange::ALL).unwrap();
+        let runs = store.runs(subject, code, TimeRange::ALL).unwrap();
         let [Run::Waveform { start, samples: back, .. }] = &runs[..] else { panic!("{name}: {} runs", runs.len()) };
         assert!(*start == at(0) && back[..] == channel[..whole], "{name} {code}: not what was sent");
         let config = pco::ChunkConfig::default().with_compression_level(8);

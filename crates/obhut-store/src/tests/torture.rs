@@ -288,7 +288,7 @@ fn a_damaged_chunk_is_loud() {
         }
     }
     for subject in &ward.subjects {
-        let read = store.read(*subject, Code::ECG_LEAD_II, TimeRange::ALL);
+        let read = store.runs(*subject, Code::ECG_LEAD_II, TimeRange::ALL);
         assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
     }
 }

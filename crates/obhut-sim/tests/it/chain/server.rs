@@ -133,11 +133,7 @@ impl Server {
             certificate_ends: None,
         };
         let bed = BedId::new(&format!("bed-{:02}", index + 1)).unwrap();
-        let identity = Identity {
-            name: format!("Probe {index}"),
-            birth_date: "1950-01-01".to_owned(),
-            record_number: format!("R-{index}"),
-        };
+        let identity = Identity::of(&format!("Probe {index}"), "1950-01-01", &format!("R-{index}"));
         self.store().invite(&record, [index as u8; 32], now.plus_micros(900_000_000)).unwrap();
         self.store().place_device(device, &bed, from).unwrap();
         self.store().bind_patient(&identity, &bed, from).unwrap();
