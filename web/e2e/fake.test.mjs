@@ -225,9 +225,9 @@ test("what was refused is told in plain words; the charter can be read", { skip 
     assert.match(rows[0], /Mehr Messwerte je Sekunde/);
     await page.keyboard.press("Escape");
     await page.click("[data-state=charter] a");
-    await until("the text", async () => /Rechtsgrundlage/.test(await page.locator("main.charter").innerText()));
+    await until("the text", async () => /Rechtsgrundlage/.test(await page.locator("main[data-page=charter]").innerText()));
     await page.keyboard.press("l");
-    await until("in English", async () => /Legal basis/.test(await page.locator("main.charter").innerText()));
+    await until("in English", async () => /Legal basis/.test(await page.locator("main[data-page=charter]").innerText()));
   }));
 
 test("axe finds nothing, in both languages, both themes, well and broken, on every page", { skip }, async () => {
@@ -259,7 +259,7 @@ test("axe finds nothing, in both languages, both themes, well and broken, on eve
         fault({ reset: true });
         await until("recovery", async () => (await value(page, "bed-01", "hr").getAttribute("data-look")) === "current", 15_000);
         await page.evaluate(() => { location.hash = "#/charter"; });
-        await page.waitForSelector("main.charter pre");
+        await page.waitForSelector("main[data-page=charter] pre");
         await assertAccessible(page, `charter ${language} ${theme}`);
         await page.evaluate(() => { location.hash = "#/"; });
         await page.waitForSelector(".tile");
@@ -267,7 +267,7 @@ test("axe finds nothing, in both languages, both themes, well and broken, on eve
       }
       await fetch(`${server.address}/dev/fault`, { method: "POST", body: JSON.stringify({ endSessions: true }) });
       await page.reload();
-      await page.waitForSelector('[data-page="enter"] [role=alert]');
+      await page.waitForSelector('[data-page="signin"]');
       await assertAccessible(page, `enter ${language}`);
     });
   }

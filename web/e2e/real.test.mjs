@@ -38,7 +38,7 @@ test("the real ward: enter, beds, curves, numbers, nothing foreign, accessible",
       await second.page.keyboard.press("l");
     }
     await second.page.evaluate(() => { location.hash = "#/charter"; });
-    await second.page.waitForSelector("main.charter pre", { timeout: 10_000 });
+    await second.page.waitForSelector("main[data-page=charter] pre", { timeout: 10_000 });
     await assertAccessible(second.page, "real charter");
   } finally {
     await browser.close();

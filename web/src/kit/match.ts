@@ -48,8 +48,15 @@ export function navigation(can: (needs: readonly string[]) => boolean, pages: re
   })).filter((each) => each.pages.length > 0);
 }
 
-/** What `#/` shows: the page the server names, if it may be seen; otherwise the first of the navigation. `home` is a path or its first word. */
+/** Where work begins, for those who have several pages: the ward, one's own data, oversight, the system. */
+const HOMES = ["/ward", "/own", "/overview", "/system", "/service", "/devices"];
+
+/** What `#/` shows: the page the server names, if it may be seen; otherwise the first of `HOMES`, otherwise of the navigation. `home` is a path or its first word. */
 export function homeOf(home: string | null, groups: readonly { readonly pages: readonly Page[] }[], pages: readonly Page[], can: (needs: readonly string[]) => boolean): Page | null {
-  const wanted = home === null ? null : `/${home.replace(/^[#/]+/, "")}`;
-  return pages.find((page) => page.path === wanted && can(page.needs)) ?? groups[0]?.pages[0] ?? null;
+  const wanted = home === null ? HOMES : [`/${home.replace(/^[#/]+/, "")}`, ...HOMES];
+  for (const path of wanted) {
+    const found = pages.find((page) => page.path === path && can(page.needs));
+    if (found) return found;
+  }
+  return groups[0]?.pages[0] ?? null;
 }

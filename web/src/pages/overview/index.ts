@@ -1,0 +1,4 @@
+import type { Page } from "../../kit/page.ts";
+import OverviewPage from "./OverviewPage.svelte";
+
+export const pages: readonly Page[] = [{ path: "/overview", title: "overview-title", needs: ["evidence-view"], nav: { group: "oversight", order: 5 }, component: OverviewPage }];
