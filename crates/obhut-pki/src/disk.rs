@@ -96,7 +96,7 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<PathBuf, PkiError> {
     Ok(beside)
 }
 
-fn sync_directory(path: &Path) -> Result<(), PkiError> {
+pub(crate) fn sync_directory(path: &Path) -> Result<(), PkiError> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

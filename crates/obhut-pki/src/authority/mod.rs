@@ -233,6 +233,22 @@ impl Authority {
         self.issuing_ends
     }
 
+    /// Seals the private keys of root, issuing CA and server anew, when the top key is replaced: call while the provider opens both old and new.
+    ///
+    /// # Errors
+    /// [`PkiError`]; what was not reached is still sealed under the old one, and calling again is harmless.
+    pub fn rewrap(&self) -> Result<(), PkiError> {
+        // Nobody renews meanwhile, so that no newer certificate is written over.
+        let _no_renewal = self.renewal.lock();
+        for role in [Role::Root, Role::Issuing, Role::Server] {
+            if let Some(found) = bundle::Bundle::read(role, &self.dir, &self.provider)? {
+                let pkcs8 = found.pkcs8()?;
+                bundle::Bundle::write(role, &self.dir, &self.provider, found.certificate, &pkcs8)?;
+            }
+        }
+        Ok(())
+    }
+
     fn issuing_pair(&self) -> (CertificateDer<'static>, UnixTime) {
         (self.issuing.clone(), self.issuing_ends)
     }

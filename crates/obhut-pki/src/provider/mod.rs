@@ -4,6 +4,9 @@
 //! while the server runs. Not for subject keys: those are the vault's, wrapped by what is opened here.
 
 mod pkcs11;
+mod succession;
+
+pub use succession::{pending, settle, successor};
 
 use crate::disk::{self, Guard};
 use crate::error::PkiError;

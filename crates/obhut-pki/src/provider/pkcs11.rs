@@ -66,6 +66,47 @@ impl TokenKey {
         Ok(token)
     }
 
+    /// Destroys this key and gives `successor`'s its label. If the key is gone already, only the label is given.
+    pub(super) fn succeed(
+        module: &Path,
+        token_label: &str,
+        key_label: &str,
+        successor_label: &str,
+        pin: Zeroizing<String>,
+    ) -> Result<(), PkiError> {
+        let token = Self::open(module, token_label, successor_label, pin, Create::Never)?;
+        let fail = |what: String| PkiError::Token { token: token_label.to_owned(), what };
+        let slot = token.open.lock();
+        let Some(Open { session, key }) = slot.as_ref() else { return Err(fail("the session was lost".into())) };
+        let old = [
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(KeyType::AES),
+            Attribute::Token(true),
+            Attribute::Label(key_label.as_bytes().to_vec()),
+        ];
+        let found = session.find_objects(&old).map_err(|error| fail(format!("cannot look for the key: {error}")))?;
+        for object in found {
+            session.destroy_object(object).map_err(|error| fail(format!("cannot destroy the old key: {error}")))?;
+        }
+        session
+            .update_attributes(*key, &[Attribute::Label(key_label.as_bytes().to_vec())])
+            .map_err(|error| fail(format!("cannot give the new key the old one's label: {error}")))
+    }
+
+    /// Whether the token holds a key of this label.
+    pub(super) fn has(
+        module: &Path,
+        token_label: &str,
+        key_label: &str,
+        pin: Zeroizing<String>,
+    ) -> Result<bool, PkiError> {
+        match Self::open(module, token_label, key_label, pin, Create::Never) {
+            Ok(_) => Ok(true),
+            Err(PkiError::Token { what, .. }) if what.starts_with("holds no AES key") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn connect(&self, create: Create) -> Result<Open, String> {
         let session = self.session()?;
         let template = [

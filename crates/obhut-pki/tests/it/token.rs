@@ -116,6 +116,7 @@ fn in_a_process_of_its_own() {
     it_comes_back_after_losing_its_session(&home, &*token, &wrapped, &secret);
     threads_share_it(&home);
     an_authority_lives_under_it(&home);
+    a_top_key_is_replaced_in_the_token(&home);
     a_key_that_could_leave_is_refused(&home);
 
     let unknown_token = ProviderSpec::Pkcs11 {
@@ -187,6 +188,35 @@ fn an_authority_lives_under_it(home: &Path) {
     let token = provider::open(&spec(home, "top", Create::Never)).unwrap();
     let moved = Authority::open_or_create(file.dir.path().join("pki"), token, ServerNames::localhost(), unix(NOW));
     assert!(matches!(moved, Err(PkiError::Foreign { .. })));
+}
+
+/// The successor is made in the token, takes the label, and the old key is destroyed there; an authority lives through it, and through interruptions.
+fn a_top_key_is_replaced_in_the_token(home: &Path) {
+    use obhut_vault::TopKey;
+    use std::sync::Arc;
+    let named = spec(home, "turned", Create::IfMissing);
+    let dir = home.join("turned-pki");
+    let authority = |provider: Arc<dyn KeyProvider>| {
+        Authority::open_or_create(dir.clone(), provider, ServerNames::localhost(), unix(NOW))
+    };
+    let top = Arc::new(TopKey::new(provider::open(&named).unwrap()));
+    let made = authority(top.clone()).unwrap();
+    let before = top.wrap(b"here", b"secret").unwrap();
+    assert!(provider::pending(&named).unwrap().is_none());
+    top.begin(provider::successor(&named).unwrap());
+    // Interrupted here: the next start finds both and opens everything.
+    let found = TopKey::new(provider::open(&named).unwrap());
+    found.begin(provider::pending(&named).unwrap().unwrap());
+    assert_eq!(authority(Arc::new(found)).unwrap().root_fingerprint(), made.root_fingerprint());
+    made.rewrap().unwrap();
+    provider::settle(&named).unwrap();
+    top.begin(provider::open(&spec(home, "turned", Create::Never)).unwrap());
+    top.finish();
+    assert!(provider::pending(&named).unwrap().is_none(), "it has the old one's name now");
+    assert!(top.unwrap(b"here", &before).is_err(), "what the old one wrapped opens nowhere any more");
+    let again = provider::open(&spec(home, "turned", Create::Never)).unwrap();
+    assert!(again.unwrap(b"here", &before).is_err());
+    assert_eq!(authority(again).unwrap().root_fingerprint(), made.root_fingerprint());
 }
 
 /// A key somebody else put there, extractable: the whole point of a token would be lost.
