@@ -42,7 +42,10 @@ until OBHUT_URL=$(grep -oE 'https://[^[:space:]]+#enter=[A-Za-z0-9_-]+' "$work/l
   [ "$SECONDS" -lt "$deadline" ] || { echo "the server printed no link within two minutes" >&2; exit 1; }
   sleep 0.2
 done
-export OBHUT_URL
+sleep 1 # the other links follow the first at once
+# A link for each role; the first is the nurse's, and stands there twice.
+OBHUT_LINKS=$(grep -oE 'https://[^[:space:]]+#enter=[A-Za-z0-9_-]+' "$work/log" | awk '!seen[$0]++' | tr '\n' ' ')
+export OBHUT_URL OBHUT_LINKS
 (cd web && npm run --silent e2e)
 
 kill -TERM "$server"
@@ -53,5 +56,5 @@ fi
 server=
 
 echo "==> browser: fault states"
-unset OBHUT_URL
+unset OBHUT_URL OBHUT_LINKS
 (cd web && npm run --silent e2e)
