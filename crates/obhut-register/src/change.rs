@@ -5,7 +5,7 @@
 //! what it does not know instead of guessing. Unknown fields are refused for the same reason.
 
 use crate::log::Row;
-use crate::{invitations, people};
+use crate::{care, consents, emergencies, invitations, keeping, outside, people, requests, rights};
 use obhut_model::{CaseId, PersonId, ServerTime, Subject};
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +134,84 @@ changes! {
     InvitationUsed(invitations::Used) of case = "invitation.used",
     /// A one-time link is no longer good.
     InvitationRevoked(invitations::Revoked) of case = "invitation.revoked",
+    /// A physician treats a patient.
+    CareOpened(care::Opened) of case = "care.opened",
+    /// And no longer does.
+    CareClosed(care::Closed) of case = "care.closed",
+    /// A patient decided.
+    ConsentDecided(consents::Decided) of case = "consent.decided",
+    /// A later decision counts.
+    ConsentReplaced(consents::Replaced) of case = "consent.replaced",
+    /// A patient took a consent back.
+    ConsentWithdrawn(consents::Withdrawn) of case = "consent.withdrawn",
+    /// An emergency access begins.
+    EmergencyOpened(emergencies::Opened) of case = "emergency.opened",
+    /// It is explained.
+    EmergencyExplained(emergencies::Explained) of case = "emergency.explained",
+    /// It is stopped.
+    EmergencyStopped(emergencies::Stopped) of case = "emergency.stopped",
+    /// It is judged.
+    EmergencyReviewed(emergencies::Reviewed) of case = "emergency.reviewed",
+    /// Reviewers were reminded.
+    EmergencyReminded(emergencies::Reminded) of case = "emergency.reminded",
+    /// Nobody judged it in time.
+    EmergencyEscalated(emergencies::Escalated) of case = "emergency.escalated",
+    /// A patient asks for something.
+    RequestReceived(requests::Received) of case = "request.received",
+    /// The requester is who they say.
+    RequestIdentified(requests::Identified) of case = "request.identified",
+    /// It takes longer.
+    RequestExtended(requests::Extended) of case = "request.extended",
+    /// Something was done.
+    RequestStepped(requests::Stepped) of case = "request.stepped",
+    /// It is refused.
+    RequestRefused(requests::Refused) of case = "request.refused",
+    /// It is done.
+    RequestFulfilled(requests::Fulfilled) of case = "request.fulfilled",
+    /// It is no longer asked.
+    RequestWithdrawn(requests::Withdrawn) of case = "request.withdrawn",
+    /// Whoever works on it was warned.
+    RequestAlerted(requests::Alerted) of case = "request.alerted",
+    /// A patient's data are restricted.
+    Restricted(rights::Restricted) of case = "restriction.begun",
+    /// And no longer.
+    RestrictionLifted(rights::Lifted) of case = "restriction.lifted",
+    /// A value was corrected.
+    Corrected(rights::Corrected) of case = "correction.made",
+    /// And again.
+    CorrectedAgain(rights::CorrectedAgain) of case = "correction.version",
+    /// A patient was shown a notice.
+    NoticeGiven(rights::NoticeGiven) of case = "notice.given",
+    /// A notice is put off.
+    NoticePutOff(rights::NoticePutOff) of case = "notice.put-off",
+    /// It was shown later.
+    NoticeMadeUp(rights::NoticeMadeUp) of case = "notice.made-up",
+    /// A hold is proposed.
+    HoldProposed(keeping::HoldProposed) of case = "hold.proposed",
+    /// It is approved.
+    HoldApproved(keeping::HoldApproved) of case = "hold.approved",
+    /// It was looked at again.
+    HoldReviewed(keeping::HoldReviewed) of case = "hold.reviewed",
+    /// It is released.
+    HoldReleased(keeping::HoldReleased) of case = "hold.released",
+    /// An erasure is decided.
+    ErasureDecided(keeping::ErasureDecided) of case = "erasure.decided",
+    /// A part of it is done.
+    ErasureStepped(keeping::ErasureStepped) of case = "erasure.stepped",
+    /// It is done and proved.
+    ErasureCertified(keeping::ErasureCertified) of case = "erasure.certified",
+    /// A project asked for its set.
+    Exported(keeping::Exported) of case = "export.made",
+    /// An external person may work on a device.
+    TicketOpened(outside::TicketOpened) of case = "ticket.opened",
+    /// And no longer.
+    TicketClosed(outside::TicketClosed) of case = "ticket.closed",
+    /// A second person is asked.
+    ApprovalAsked(outside::Asked) of case = "approval.asked",
+    /// And answers.
+    ApprovalAnswered(outside::Answered) of case = "approval.answered",
+    /// The yes is used up.
+    ApprovalUsed(outside::Used) of case = "approval.used",
 }
 
 /// A change with when and by whom: what one row holds.

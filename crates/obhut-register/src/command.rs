@@ -1,7 +1,10 @@
 //! What can be asked of the register, and why it says no.
 
 use crate::people::{self, Kind, Oidc, Source};
-use crate::{By, Bytes, Change, Digest, Private, State, invitations};
+use crate::{
+    By, Bytes, Change, Digest, Private, State, care, consents, emergencies, invitations, keeping, outside, requests,
+    rights,
+};
 use obhut_model::{CaseId, PersonId, ServerTime, WardId};
 use std::sync::Arc;
 
@@ -146,7 +149,32 @@ pub enum Command {
         /// Which.
         case: CaseId,
     },
+    /// Who treats whom.
+    Care(care::Command),
+    /// What patients agree to.
+    Consent(consents::Command),
+    /// Emergency accesses.
+    Emergency(emergencies::Command),
+    /// What patients ask for.
+    Request(requests::Command),
+    /// Restrictions, corrections, notices.
+    Right(rights::Command),
+    /// Holds, erasures, exports.
+    Keeping(keeping::Command),
+    /// Tickets and second pairs of eyes.
+    Outside(outside::Command),
 }
+
+macro_rules! areas {
+    ($($area:ident: $module:ident),*) => {$(
+        impl From<$module::Command> for Command {
+            fn from(command: $module::Command) -> Self {
+                Self::$area(command)
+            }
+        }
+    )*};
+}
+areas!(Care: care, Consent: consents, Emergency: emergencies, Request: requests, Right: rights, Keeping: keeping, Outside: outside);
 
 /// Why not. Each is a sentence for the person who asked; `code` is for programs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -233,6 +261,87 @@ pub enum Refusal {
     /// Too late.
     #[error("this link has expired; ask for a new one")]
     InvitationExpired,
+    /// It runs or was done.
+    #[error("there is one already")]
+    AlreadyOpen,
+    /// It ended.
+    #[error("this is already closed")]
+    AlreadyClosed,
+    /// A time that has not come.
+    #[error("this lies in the future")]
+    InFuture,
+    /// An old sheet found late.
+    #[error("the patient decided again after signing this; the later decision stays")]
+    NewerDecision,
+    /// Nothing left to take back.
+    #[error("this consent was already withdrawn")]
+    AlreadyWithdrawn,
+    /// It was replaced, or was a no.
+    #[error("this decision is not in force")]
+    NotInForce,
+    /// Not one of the charter's.
+    #[error("the charter does not know this reason")]
+    UnknownReason,
+    /// Somebody else's.
+    #[error("only whoever began this may do that")]
+    NotYours,
+    /// Four eyes.
+    #[error("a second person must do this, not the same one")]
+    SecondPerson,
+    /// Not from the console.
+    #[error("only somebody who is signed in may do this")]
+    NeedsPerson,
+    /// A judgement stays.
+    #[error("this was already judged")]
+    AlreadyReviewed,
+    /// Not over yet.
+    #[error("this still runs; stop it or wait until it is over")]
+    StillRunning,
+    /// It is over.
+    #[error("this does not run")]
+    NotRunning,
+    /// Too early, or done.
+    #[error("nothing is due")]
+    NotDue,
+    /// Nothing is handed out to somebody unknown.
+    #[error("first say how the requester was identified")]
+    NotIdentified,
+    /// Once is enough.
+    #[error("the requester was already identified")]
+    AlreadyIdentified,
+    /// Once only.
+    #[error("this was already extended; the law allows it once (Art. 12(3) GDPR)")]
+    AlreadyExtended,
+    /// Too late.
+    #[error("the period is over; it can no longer be extended")]
+    PastDue,
+    /// A ground of another article.
+    #[error("the law does not know this ground for such a request")]
+    GroundDoesNotFit,
+    /// Somebody corrected it meanwhile.
+    #[error("this is not the value that counts now; look again")]
+    NotTheLatest,
+    /// Not now.
+    #[error("a legal hold keeps these data")]
+    Held,
+    /// Once is enough.
+    #[error("this was already decided")]
+    AlreadyApproved,
+    /// It waits for the second person.
+    #[error("nobody has approved this yet")]
+    NotApproved,
+    /// The second person said no.
+    #[error("this was declined")]
+    Declined,
+    /// Good once.
+    #[error("this approval was already used")]
+    AlreadyUsed,
+    /// Staff have roles.
+    #[error("tickets are for people of other firms")]
+    NotExternal,
+    /// Nobody without one.
+    #[error("no pledge of secrecy is in force for this person (§ 203(4) StGB)")]
+    NoPledge,
 }
 
 impl Refusal {
@@ -262,6 +371,33 @@ impl Refusal {
             Self::InvitationUsed => "invitation_used",
             Self::InvitationRevoked => "invitation_revoked",
             Self::InvitationExpired => "invitation_expired",
+            Self::AlreadyOpen => "already_open",
+            Self::AlreadyClosed => "already_closed",
+            Self::InFuture => "in_future",
+            Self::NewerDecision => "newer_decision",
+            Self::AlreadyWithdrawn => "already_withdrawn",
+            Self::NotInForce => "not_in_force",
+            Self::UnknownReason => "unknown_reason",
+            Self::NotYours => "not_yours",
+            Self::SecondPerson => "second_person",
+            Self::NeedsPerson => "needs_person",
+            Self::AlreadyReviewed => "already_reviewed",
+            Self::StillRunning => "still_running",
+            Self::NotRunning => "not_running",
+            Self::NotDue => "not_due",
+            Self::NotIdentified => "not_identified",
+            Self::AlreadyIdentified => "already_identified",
+            Self::AlreadyExtended => "already_extended",
+            Self::PastDue => "past_due",
+            Self::GroundDoesNotFit => "ground_does_not_fit",
+            Self::NotTheLatest => "not_the_latest",
+            Self::Held => "held",
+            Self::AlreadyApproved => "already_approved",
+            Self::NotApproved => "not_approved",
+            Self::Declined => "declined",
+            Self::AlreadyUsed => "already_used",
+            Self::NotExternal => "not_external",
+            Self::NoPledge => "no_pledge",
         }
     }
 }
@@ -270,13 +406,21 @@ impl Command {
     /// Whether this is in force at once, even if the log fails: what saves a life, and what takes a right away.
     #[must_use]
     pub const fn urgent(&self) -> bool {
-        matches!(self, Self::Disable { .. } | Self::RemoveCredential { .. })
+        matches!(
+            self,
+            Self::Disable { .. }
+                | Self::RemoveCredential { .. }
+                | Self::Consent(consents::Command::Withdraw { .. })
+                | Self::Emergency(emergencies::Command::Open { .. } | emergencies::Command::Stop { .. })
+                | Self::Right(rights::Command::Restrict { .. })
+                | Self::Outside(outside::Command::CloseTicket { .. })
+        )
     }
 }
 
 impl State {
     /// What `command` would change, or why it may not.
-    pub(crate) fn check(&self, at: ServerTime, _by: By, command: Command) -> Result<Vec<Change>, Refusal> {
+    pub(crate) fn check(&self, at: ServerTime, by: By, command: Command) -> Result<Vec<Change>, Refusal> {
         Ok(match command {
             Command::AddPerson { person, kind, name } => {
                 Self::check_name(&kind, &name)?;
@@ -376,6 +520,13 @@ impl State {
                     invitations::Fate::Revoked(_) => return Err(Refusal::InvitationRevoked),
                 }
             }
+            Command::Care(command) => command.check(self)?,
+            Command::Consent(command) => command.check(self, at)?,
+            Command::Emergency(command) => command.check(self, by, at)?,
+            Command::Request(command) => command.check(self, at)?,
+            Command::Right(command) => command.check(self, at)?,
+            Command::Keeping(command) => command.check(self, by, at)?,
+            Command::Outside(command) => command.check(self, by, at)?,
         })
     }
 
@@ -390,5 +541,30 @@ impl State {
 
     fn revoke_open(&self, person: PersonId) -> Vec<Change> {
         self.open_invitations(person).into_iter().map(|case| invitations::Revoked { case }.into()).collect()
+    }
+}
+
+/// Most characters of a free text.
+pub const TEXT_CHARACTERS_MAX: usize = 4_000;
+
+/// A text that may be missing but not endless.
+pub(crate) fn short(what: &'static str, text: &Private) -> Result<(), Refusal> {
+    if text.characters() > TEXT_CHARACTERS_MAX {
+        return Err(Refusal::TooLong { what, max: TEXT_CHARACTERS_MAX });
+    }
+    Ok(())
+}
+
+/// A text that must be there.
+pub(crate) fn said(what: &'static str, text: &Private) -> Result<(), Refusal> {
+    if text.is_blank() { Err(Refusal::Empty(what)) } else { short(what, text) }
+}
+
+/// Somebody else than `first`, and a person.
+pub(crate) fn second(by: By, first: By) -> Result<(), Refusal> {
+    match by {
+        By::Person(_) if by != first => Ok(()),
+        By::Person(_) => Err(Refusal::SecondPerson),
+        By::Console(_) | By::System => Err(Refusal::NeedsPerson),
     }
 }

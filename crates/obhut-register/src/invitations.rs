@@ -55,6 +55,15 @@ impl Invitation {
     pub fn good(&self, now: ServerTime) -> bool {
         self.fate == Fate::Open && now < self.expires
     }
+
+    /// When it stopped being good, if it did.
+    #[must_use]
+    pub fn ended(&self, now: ServerTime) -> Option<ServerTime> {
+        match self.fate {
+            Fate::Used(at) | Fate::Revoked(at) => Some(at),
+            Fate::Open => (now >= self.expires).then_some(self.expires),
+        }
+    }
 }
 
 data! {

@@ -13,19 +13,29 @@
 //!   log works again. Everything else is in force only after it is durable.
 //! - Names and free texts are [`Private`]: they print as nothing. A patient's name is never here at all.
 
+pub mod calendar;
+pub mod care;
 mod change;
 mod command;
+pub mod consents;
+pub mod emergencies;
 pub mod invitations;
+pub mod keeping;
 mod log;
+pub mod outside;
 pub mod people;
 mod register;
+pub mod requests;
+mod retention;
+pub mod rights;
 mod state;
 mod text;
 
 pub use change::{By, Change, Entry, KINDS, Key, Unreadable};
-pub use command::{Command, Refusal};
+pub use command::{Command, Refusal, TEXT_CHARACTERS_MAX};
 pub use log::{ChangeLog, LogError, MemoryLog, Row, Stored};
 pub use register::{Done, Kept, OpenError, Register};
+pub use retention::{Ended, Record};
 pub use state::{Misfit, State};
 pub use text::{Bytes, Digest, Private};
 

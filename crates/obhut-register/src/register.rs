@@ -118,7 +118,8 @@ impl Register {
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was changed.
-    pub fn execute(&self, by: By, at: ServerTime, command: Command) -> Result<Done, Refusal> {
+    pub fn execute(&self, by: By, at: ServerTime, command: impl Into<Command>) -> Result<Done, Refusal> {
+        let command = command.into();
         if command.urgent() {
             let changes = self.put_into_force(by, at, command)?;
             // A busy writer takes the queue along; it need not be waited for.
@@ -147,7 +148,8 @@ impl Register {
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was changed. [`Refusal::Unavailable`] for a command that is not urgent.
-    pub fn put_into_force(&self, by: By, at: ServerTime, command: Command) -> Result<Vec<Change>, Refusal> {
+    pub fn put_into_force(&self, by: By, at: ServerTime, command: impl Into<Command>) -> Result<Vec<Change>, Refusal> {
+        let command = command.into();
         if !command.urgent() {
             return Err(Refusal::Unavailable);
         }
