@@ -63,10 +63,7 @@ impl Asked {
             person: question.person.id,
             kind: question.person.kind,
             action: question.action,
-            resource: ResourceRef {
-                kind: Arc::from(question.resource.kind().word()),
-                id: question.resource.id(),
-            },
+            resource: ResourceRef { kind: Arc::from(question.resource.kind().word()), id: question.resource.id() },
             subject: question.resource.subject(),
             purpose: Arc::from(question.purpose),
             categories: question.categories.iter().take(crate::limits::CATEGORIES_MAX).cloned().collect(),
@@ -74,7 +71,14 @@ impl Asked {
         }
     }
 
-    fn event(&self, request: RequestId, at: ServerTime, kind: EventKind, origin: Origin, note: Option<String>) -> Event {
+    fn event(
+        &self,
+        request: RequestId,
+        at: ServerTime,
+        kind: EventKind,
+        origin: Origin,
+        note: Option<String>,
+    ) -> Event {
         let actor = match self.kind {
             // The kernel's word for who is at the other end is the shell's to add.
             PersonKind::Console => Actor::Console { uid: u32::MAX },

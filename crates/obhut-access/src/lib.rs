@@ -21,7 +21,9 @@ pub mod table;
 
 pub use decision::{Decision, Denial, Grant, NotRecorded, Reason};
 pub use permit::{Permit, Sealed, WrongPermit};
-pub use question::{Assurance, Circumstances, Device, Patient, Person, PersonKind, Question, Resource, RoleGrant, Stay};
+pub use question::{
+    Assurance, Circumstances, Device, Patient, Person, PersonKind, Question, Resource, RoleGrant, Stay,
+};
 pub use rules::{AccessError, AccessRules};
 
 /// What someone wants to do: the permissions of the charter, and nothing else.

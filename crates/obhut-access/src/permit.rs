@@ -170,6 +170,27 @@ impl<T> Sealed<T> {
         Ok(self.value)
     }
 
+    /// Opens what is about one of many with a permit for the project they belong to, if `agreed` says of this very patient that the consent for the
+    /// permit's purpose is in force and processing is not restricted.
+    ///
+    /// # Errors
+    /// As [`Sealed::open`], and [`WrongPermit::NoConsent`].
+    pub fn open_of_member(
+        self,
+        permit: &Permit,
+        now: ServerTime,
+        agreed: impl FnOnce(Subject, &str) -> bool,
+    ) -> Result<T, WrongPermit> {
+        if permit.action() != Action::ResearchExport {
+            return Err(WrongPermit::Action);
+        }
+        let Some(subject) = self.subject else { return Err(WrongPermit::Subject) };
+        if !agreed(subject, permit.purpose()) {
+            return Err(WrongPermit::NoConsent);
+        }
+        Self { subject: None, ..self }.open(permit, now)
+    }
+
     /// Opens it without a permit. Only to measure what permits cost.
     #[cfg(feature = "test-bypass")]
     #[must_use]
@@ -199,4 +220,7 @@ pub enum WrongPermit {
     /// For other data.
     #[error("the permit is for other data")]
     Category,
+    /// The patient has not agreed.
+    #[error("the patient has not agreed, or processing is restricted")]
+    NoConsent,
 }

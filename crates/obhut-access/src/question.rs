@@ -146,7 +146,7 @@ pub struct Device {
 pub struct Circumstances {
     /// Now. A shell whose ward has a clock of its own converts the patient's stays into this one.
     pub now: ServerTime,
-    /// Whether a consent for this purpose is in force; for a project: of every patient in it.
+    /// Whether the patient's consent for this purpose is in force. Of a project's patients each is asked when it is opened.
     pub consent: bool,
     /// The running emergency access of this person to this patient.
     pub emergency: Option<CaseId>,

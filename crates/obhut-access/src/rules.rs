@@ -9,19 +9,17 @@ mod facts;
 pub mod policies;
 mod things;
 
-pub use things::{ADMINISTRATION, EMERGENCY, RESTRICTED, Thing, WHOLE, things_of};
+pub use things::{ADMINISTRATION, DISCLOSING, EMERGENCY, RESTRICTED, Thing, WHOLE, things_of};
 
 use crate::Action;
 use crate::decision::{Asked, Decision, Denial, Grant, Reason};
-use crate::limits::{
-    CATEGORIES_MAX, GRANTS_MAX, PERMIT_CONSENT_MICROS_MAX, PERMIT_LIVE_MICROS_MAX, PERMIT_MICROS_MAX,
-};
+use crate::limits::{CATEGORIES_MAX, GRANTS_MAX, PERMIT_CONSENT_MICROS_MAX, PERMIT_LIVE_MICROS_MAX, PERMIT_MICROS_MAX};
 use crate::question::{Person, Question, RoleGrant};
 use cedar_policy::{Authorizer, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use emergency::EmergencyRule;
 use facts::Types;
 use obhut_charter::Checked;
-use obhut_charter::schema::Role;
+use obhut_charter::schema::{Relation, Role};
 use obhut_model::ServerTime;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -61,6 +59,7 @@ pub struct AccessRules {
     consent_purposes: HashSet<Arc<str>>,
     apart: Vec<(Arc<str>, Arc<str>)>,
     emergency: Vec<EmergencyRule>,
+    console: Option<Arc<str>>,
 }
 
 /// What is known of one role.
@@ -69,6 +68,7 @@ struct RoleRules {
     id: Arc<str>,
     uid: EntityUid,
     kind: &'static str,
+    relation: Relation,
     permissions: BTreeSet<Action>,
     purposes: Vec<Arc<str>>,
     data: Vec<Arc<str>>,
@@ -160,6 +160,7 @@ impl AccessRules {
                 .collect(),
             apart: apart(charter),
             emergency: emergency::rules(charter),
+            console: charter.access().console.as_ref().map(|role| Arc::from(role.as_str())),
         }
     }
 
@@ -279,16 +280,18 @@ impl AccessRules {
         policies.sort();
         match response.decision() {
             cedar_policy::Decision::Allow => Verdict::Yes { policies },
-            cedar_policy::Decision::Deny => Verdict::No { reason: self.reason(question, role, &policies), policies },
+            cedar_policy::Decision::Deny => {
+                Verdict::No { reason: self.reason(question, role, grant, &policies), policies }
+            }
         }
     }
 
     /// Why not, in one word. Only a word for people: the decision is already made.
-    fn reason(&self, question: &Question<'_>, role: &RoleRules, policies: &[Arc<str>]) -> Reason {
+    fn reason(&self, question: &Question<'_>, role: &RoleRules, grant: &RoleGrant, policies: &[Arc<str>]) -> Reason {
         if role.kind != question.person.kind.word() {
             return Reason::WrongPerson;
         }
-        if !role.purposes.iter().any(|purpose| **purpose == *question.purpose) {
+        if !self.serves(role, question.action, question.purpose) {
             return Reason::Purpose;
         }
         let forbidden = policies.iter().filter_map(|policy| {
@@ -304,14 +307,14 @@ impl AccessRules {
                 "contract" => Reason::ContractEnded,
                 "project" => Reason::ProjectEnded,
                 "consent" => Reason::NoConsent,
-                "restricted" => Reason::Restricted,
+                "restricted" | "restricted-unless-emergency" => Reason::Restricted,
                 "assurance" => Reason::Assurance,
-                "discharged" => Reason::Discharged,
+                "discharged" | "discharged-unless-emergency" => Reason::Discharged,
                 _ => Reason::PolicyFailed,
             })
             .max();
         // "Discharged too long ago" would tell of someone who was never there.
-        let related = question.resource.subject().is_none() || was_related(question);
+        let related = was_related(question, role, grant);
         match reason {
             Some(Reason::Discharged) if !related => Reason::NoRelation,
             Some(reason) => reason,
@@ -335,14 +338,16 @@ impl AccessRules {
         for (at, one) in roles.iter().enumerate() {
             for other in roles.iter().skip(at + 1).filter(|other| *other != one) {
                 let pair = || Some((Arc::from(*one), Arc::from(*other)));
-                let named = |a: &Arc<str>, b: &Arc<str>| **a == **one && **b == **other || **a == **other && **b == **one;
+                let named =
+                    |a: &Arc<str>, b: &Arc<str>| **a == **one && **b == **other || **a == **other && **b == **one;
                 if self.apart.iter().any(|(a, b)| named(a, b)) {
                     return pair();
                 }
                 let (Some(first), Some(second)) = (self.roles.get(*one), self.roles.get(*other)) else { continue };
-                let meet = first.permissions.iter().any(|a| {
-                    second.permissions.iter().any(|b| obhut_charter::duties::toxic(*a, *b).is_some())
-                });
+                let meet = first
+                    .permissions
+                    .iter()
+                    .any(|a| second.permissions.iter().any(|b| obhut_charter::duties::toxic(*a, *b).is_some()));
                 if meet {
                     return pair();
                 }
@@ -351,18 +356,34 @@ impl AccessRules {
         None
     }
 
-    /// The purpose meant where nobody says one: the role's first.
-    #[must_use]
-    pub fn default_purpose(&self, role: &str) -> Option<Arc<str>> {
-        self.roles.get(role)?.purposes.first().cloned()
+    /// Whether `role` does `action` for `purpose`.
+    fn serves(&self, role: &RoleRules, action: Action, purpose: &str) -> bool {
+        role.purposes.iter().any(|served| **served == *purpose)
+            && (DISCLOSING.contains(&action) || !self.consent_purposes.contains(purpose))
     }
 
-    /// The purpose meant where `person` does `action` and says none: that of the first role awake that may do it, else of the first that may.
+    /// The purpose meant where `person` does `action` and names none: the first of the first role awake that may do it, else of the first that may.
     #[must_use]
-    pub fn purpose_for(&self, person: &Person, action: Action, now: ServerTime) -> Option<Arc<str>> {
-        let holds = |grant: &&RoleGrant| self.roles.get(&grant.role).is_some_and(|role| role.permissions.contains(&action));
-        let awake = person.grants.iter().filter(holds).find(|grant| self.is_awake(person, grant, now));
-        awake.or_else(|| person.grants.iter().find(holds)).and_then(|grant| self.default_purpose(&grant.role))
+    pub fn default_purpose(&self, person: &Person, action: Action, now: ServerTime) -> Option<Arc<str>> {
+        if self.schema.is_none() {
+            return emergency::default_purpose(&self.emergency, person);
+        }
+        let grants = person.grants.iter().take(GRANTS_MAX);
+        let mut of_roles: Vec<(bool, &RoleRules)> = grants
+            .filter_map(|grant| self.roles.get(&grant.role).map(|role| (!self.is_awake(person, grant, now), role)))
+            .filter(|(_, role)| role.permissions.contains(&action))
+            .collect();
+        // Stable: those awake first, each in the order they were given.
+        of_roles.sort_by_key(|(asleep, _)| *asleep);
+        of_roles.iter().find_map(|(_, role)| {
+            role.purposes.iter().find(|purpose| self.serves(role, action, purpose)).map(Arc::clone)
+        })
+    }
+
+    /// The role of whoever works on the machine itself; `None`: nothing is allowed there.
+    #[must_use]
+    pub fn console_role(&self) -> Option<Arc<str>> {
+        self.console.clone()
     }
 
     /// Whether a granted role counts now: open to this sort of person, not over, trained, under contract.
@@ -399,11 +420,13 @@ impl AccessRules {
     }
 }
 
-/// Whether the asker, through any role, ever had something to do with the patient asked about.
-fn was_related(question: &Question<'_>) -> bool {
-    let crate::question::Resource::Patient(patient) = question.resource else { return false };
-    patient.cases.contains(&question.person.id)
-        || patient.stays.iter().any(|stay| question.person.grants.iter().any(|grant| grant.wards.contains(&stay.ward)))
+/// Whether the asker, in this role, ever had something to do with the patient asked about.
+fn was_related(question: &Question<'_>, role: &RoleRules, grant: &RoleGrant) -> bool {
+    let crate::question::Resource::Patient(patient) = question.resource else { return true };
+    match role.relation {
+        Relation::Case => patient.cases.contains(&question.person.id),
+        _ => patient.stays.iter().any(|stay| grant.wards.contains(&stay.ward)),
+    }
 }
 
 fn role_rules(charter: &Checked, role: &Role, types: &Types) -> RoleRules {
@@ -416,6 +439,7 @@ fn role_rules(charter: &Checked, role: &Role, types: &Types) -> RoleRules {
         id: Arc::from(role.id.as_str()),
         uid: types.role(role.id.as_str()),
         kind: policies::kind_of(charter, role),
+        relation: *role.relation,
         permissions: role.permissions.iter().map(|permission| **permission).collect(),
         purposes: role.purposes.iter().map(|purpose| Arc::from(purpose.as_str())).collect(),
         data: policies::data_of(charter, &role.data),
@@ -431,3 +455,5 @@ fn apart(charter: &Checked) -> Vec<(Arc<str>, Arc<str>)> {
     pairs.map(|pair| (Arc::from(pair.one.as_str()), Arc::from(pair.other.as_str()))).collect()
 }
 
+#[cfg(test)]
+mod tests;

@@ -286,6 +286,12 @@ impl Checked {
         self.charter.entries.projects.iter().find(|project| project.id.as_str() == id)
     }
 
+    /// Every project.
+    #[must_use]
+    pub fn projects(&self) -> &[Project] {
+        &self.charter.entries.projects
+    }
+
     /// One recipient.
     #[must_use]
     pub fn recipient(&self, id: &str) -> Option<&Recipient> {

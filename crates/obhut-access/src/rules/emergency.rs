@@ -8,7 +8,7 @@ use super::policies::{data_of, emergency_actions};
 use crate::Action;
 use crate::decision::{Asked, Grant};
 use crate::limits::{GRANTS_MAX, PERMIT_MICROS_MAX};
-use crate::question::{PersonKind, Question, Resource};
+use crate::question::{Person, PersonKind, Question, Resource, RoleGrant};
 use obhut_charter::Checked;
 use std::sync::{Arc, OnceLock};
 
@@ -45,6 +45,12 @@ pub(super) fn rules(charter: &Checked) -> Vec<EmergencyRule> {
         .collect()
 }
 
+/// The first purpose of the first role of `person` that has emergencies.
+pub(super) fn default_purpose(rules: &[EmergencyRule], person: &Person) -> Option<Arc<str>> {
+    let of = |grant: &RoleGrant| rules.iter().find(|rule| rule.role == grant.role)?.purposes.first().map(Arc::clone);
+    person.grants.iter().take(GRANTS_MAX).find_map(of)
+}
+
 /// A grant, if this is an emergency that one of `rules` covers.
 pub(super) fn decide(rules: &[EmergencyRule], question: &Question<'_>) -> Option<Grant> {
     let Resource::Patient(_) = question.resource else { return None };
@@ -59,7 +65,8 @@ pub(super) fn decide(rules: &[EmergencyRule], question: &Question<'_>) -> Option
         let trained = !rule.needs_training || grant.trained_until.is_some_and(|until| now < until);
         let current = grant.until.is_none_or(|until| now < until);
         let purpose = rule.purposes.iter().any(|purpose| **purpose == *question.purpose);
-        let wanted = |category: &Arc<str>| rule.data.contains(category) || **category == *"identity";
+        let values = question.action != Action::BreakGlass;
+        let wanted = |category: &Arc<str>| values && rule.data.contains(category) || **category == *"identity";
         let seen = question.categories.iter().all(wanted);
         if !(opens && trained && current && purpose && seen) {
             return None;

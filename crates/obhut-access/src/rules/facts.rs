@@ -3,7 +3,9 @@
 use super::{Failure, RoleRules};
 use crate::limits::STAYS_MAX;
 use crate::question::{Patient, PersonKind, Question, Resource, RoleGrant};
-use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema};
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
+};
 use obhut_model::{ServerTime, WardId};
 use std::collections::{HashMap, HashSet};
 
@@ -76,8 +78,7 @@ pub(super) fn of(
     ])
     .map_err(|_| Failure)?;
     let action = role.action_uid(question.action).ok_or(Failure)?;
-    let request =
-        Request::new(holder.clone(), action, resource.clone(), context, Some(schema)).map_err(|_| Failure)?;
+    let request = Request::new(holder.clone(), action, resource.clone(), context, Some(schema)).map_err(|_| Failure)?;
     let mut entities = vec![types.holder_entity(holder, question, role, grant)?];
     if let Resource::Patient(patient) = question.resource {
         entities.push(types.patient_entity(resource, patient, grant, circumstances.now)?);

@@ -4,7 +4,7 @@
 //! again: expired, untrained, discharged, restricted, without consent, ticket, pledge, contract or passkey. A `forbid` wins over every `permit`. The
 //! words of a charter that end up in policy text are identifiers of `[a-z0-9-]`, so nothing in a charter can write a policy.
 
-use super::things::{ADMINISTRATION, EMERGENCY, RESTRICTED, Thing, WHOLE, things_of};
+use super::things::{ADMINISTRATION, DISCLOSING, EMERGENCY, RESTRICTED, Thing, WHOLE, things_of};
 use crate::Action;
 use obhut_charter::schema::{Project, Relation, Role, Scope, Word as _};
 use obhut_charter::{Checked, Date};
@@ -96,11 +96,26 @@ pub(super) fn data_of(charter: &Checked, scope: &Scope) -> Vec<Arc<str>> {
     }
 }
 
+/// What for. Purposes that rest on consent only where something is shown to someone.
+fn purposes(charter: &Checked, role: &Role, with_consent: bool) -> String {
+    let served = role
+        .purposes
+        .iter()
+        .map(|purpose| purpose.as_str())
+        .filter(|purpose| with_consent || charter.purpose(purpose).is_some_and(|purpose| !*purpose.needs_consent));
+    let served: Vec<&str> = served.collect();
+    if served.is_empty() {
+        "false".to_owned()
+    } else {
+        format!("{}.contains(context.purpose)", set(served.into_iter()))
+    }
+}
+
 /// Who, what for, which data: what every permit of a role asks.
 fn base(charter: &Checked, role: &Role, action: Action) -> Vec<String> {
     let mut when = vec![
         format!("principal.kind == \"{}\"", kind_of(charter, role)),
-        format!("{}.contains(context.purpose)", set(role.purposes.iter().map(|purpose| purpose.as_str()))),
+        purposes(charter, role, DISCLOSING.contains(&action)),
     ];
     if action.shows_values() && action != Action::BreakGlass {
         let data = data_of(charter, &role.data);
@@ -163,14 +178,12 @@ fn emergency(charter: &Checked, role: &Role) -> Option<Rule> {
     let data = data_of(charter, &role.data);
     let when = [
         format!("principal.kind == \"{}\"", kind_of(charter, role)),
-        format!("{}.contains(context.purpose)", set(role.purposes.iter().map(|purpose| purpose.as_str()))),
         if data.is_empty() {
             "context.data.isEmpty()".to_owned()
         } else {
             format!("{}.containsAll(context.data)", set(data.iter().map(AsRef::as_ref)))
         },
-        "[\"identity\"].containsAll(context.words)".to_owned(),
-        "context.emergency".to_owned(),
+        in_emergency(charter, role),
     ];
     let text = format!(
         "permit (principal in Role::\"{}\", action in {}, resource is Patient)\nwhen {{ {} }};",
@@ -180,6 +193,12 @@ fn emergency(charter: &Checked, role: &Role) -> Option<Rule> {
     );
     let id = Arc::from(format!("{}/emergency", *role.id));
     Some(Rule { id, role: Some(Arc::from(role.id.as_str())), actions: held, text })
+}
+
+/// That an emergency access runs, for what emergencies are for. They never rest on a consent.
+fn in_emergency(charter: &Checked, role: &Role) -> String {
+    let purposes = purposes(charter, role, false);
+    format!("context.emergency && {purposes} && [\"identity\"].containsAll(context.words)")
 }
 
 /// What a running emergency access opens for `role`; empty if it has none.
@@ -240,20 +259,33 @@ fn conditions(charter: &Checked, role: &Role) -> Vec<Rule> {
         let condition = format!("when {{ context.now >= {} }}", end_of(last));
         forbid("contract", "action, resource", Vec::new(), &condition);
     }
-    let bound: Vec<Action> =
-        role.permissions.iter().map(|permission| **permission).filter(|action| reaches(*action)).collect();
+    // What a running emergency access opens, discharge and restriction do not close. All else they close with or without one.
+    let held: Vec<Action> = role.permissions.iter().map(|permission| **permission).collect();
+    let lifted = emergency_actions(role);
+    let emergency = in_emergency(charter, role);
+    let mut closed = |what: &str, among: &dyn Fn(Action) -> bool, open: &str| {
+        let (in_emergency, always): (Vec<Action>, Vec<Action>) =
+            held.iter().copied().filter(|action| among(*action)).partition(|action| lifted.contains(action));
+        for (name, list, open) in [
+            (what.to_owned(), always, open.to_owned()),
+            (format!("{what}-unless-emergency"), in_emergency, format!("({emergency}) || {open}")),
+        ] {
+            if !list.is_empty() {
+                let scope = format!("action in {}, resource is Patient", actions(&list));
+                forbid(&name, &scope, list, &format!("unless {{ {open} }}"));
+            }
+        }
+    };
+    closed("restricted", &|action| RESTRICTED.contains(&action), "!resource.restricted");
     let after = i64::try_from(charter.access().after_discharge.seconds()).unwrap_or(0).saturating_mul(1_000_000);
     let left = match *role.relation {
         Relation::Ward => Some(("resource.here.containsAny(principal.wards)", "leftWards")),
         Relation::Case => Some(("!resource.here.isEmpty()", "left")),
         Relation::Own | Relation::Ticket | Relation::None => None,
     };
-    if let (Some((here, left)), false) = (left, bound.is_empty()) {
-        let scope = format!("action in {}, resource is Patient", actions(&bound));
-        let condition = format!(
-            "unless {{ context.emergency || {here} || (resource has {left} && context.now <= resource.{left} + {after}) }}"
-        );
-        forbid("discharged", &scope, bound, &condition);
+    if let Some((here, left)) = left {
+        let open = format!("{here} || (resource has {left} && context.now <= resource.{left} + {after})");
+        closed("discharged", &reaches, &open);
     }
     out
 }
@@ -270,17 +302,9 @@ fn for_all(charter: &Checked) -> Vec<Rule> {
             id: Arc::from("forbid/expired"),
             role: None,
             actions: Vec::new(),
-            text: "forbid (principal, action, resource)\nwhen { principal has until && context.now >= principal.until };"
-                .to_owned(),
-        },
-        Rule {
-            id: Arc::from("forbid/restricted"),
-            role: None,
-            actions: RESTRICTED.to_vec(),
-            text: format!(
-                "forbid (principal, action in {}, resource is Patient)\nwhen {{ resource.restricted && !context.emergency }};",
-                actions(RESTRICTED)
-            ),
+            text:
+                "forbid (principal, action, resource)\nwhen { principal has until && context.now >= principal.until };"
+                    .to_owned(),
         },
         Rule {
             id: Arc::from("forbid/assurance"),
@@ -299,7 +323,8 @@ fn for_all(charter: &Checked) -> Vec<Rule> {
             role: None,
             actions: Vec::new(),
             text: format!(
-                "forbid (principal, action, resource)\nwhen {{ context.purpose == \"{}\" }} unless {{ context.consent }};",
+                // A project is about many: its permit opens only what is about those who agreed (`Sealed::open_of_member`).
+                "forbid (principal, action, resource)\nwhen {{ context.purpose == \"{}\" && action != Action::\"research-export\" }} unless {{ context.consent }};",
                 *purpose.id
             ),
         });

@@ -99,5 +99,10 @@ pub const ADMINISTRATION: &[Action] = &[
     Action::Crosswalk,
 ];
 
+/// What shows a patient to someone: the only actions a purpose that rests on consent can stand behind. Nobody is put into a bed, and no alarm is
+/// acknowledged, for the sake of relatives or research.
+pub const DISCLOSING: &[Action] =
+    &[Action::LiveView, Action::HistoryView, Action::IdentityView, Action::Export, Action::ResearchExport];
+
 /// Actions that may name data of the charter without a list of their own in the role: a patient's copy and a patient's erasure are about all there is.
 pub const WHOLE: &[Action] = &[Action::RequestManage, Action::Erase, Action::HoldManage];

@@ -60,7 +60,12 @@ fn relation(check: &mut Check<'_>, role: &Role) {
     let own = *role.relation == Relation::Own;
     let stranger = |permission: Permission| own != (permission == Permission::OwnView);
     if let Some(permission) = role.permissions.iter().find(|permission| stranger(***permission)) {
-        let message = format!("role `{}` has the relation `{}` and may `{}`", *role.id, role.relation.as_str(), permission.as_str());
+        let message = format!(
+            "role `{}` has the relation `{}` and may `{}`",
+            *role.id,
+            role.relation.as_str(),
+            permission.as_str()
+        );
         let hint = "a patient's role has `relation = \"own\"` and `permissions = [\"own-view\"]` and nothing else; no other role has either";
         let related = (role.relation.span(), "relation");
         return check.found_with(OwnAndStaff, permission.span(), message, "does not go with it", hint, related);
@@ -79,8 +84,10 @@ fn relation(check: &mut Check<'_>, role: &Role) {
 fn outside(check: &mut Check<'_>, role: &Role) {
     let Some(recipient) = &role.recipient else { return };
     if *role.relation != Relation::Ticket {
-        let message = format!("role `{}` belongs to recipient `{}` and could come in at any time", *role.id, **recipient);
-        let hint = "add `relation = \"ticket\"`: people of other firms see what an open ticket names, as long as it is open";
+        let message =
+            format!("role `{}` belongs to recipient `{}` and could come in at any time", *role.id, **recipient);
+        let hint =
+            "add `relation = \"ticket\"`: people of other firms see what an open ticket names, as long as it is open";
         let related = (role.relation.span(), "not by ticket");
         check.found_with(ExternalWithoutTicket, recipient.span(), message, "another firm", hint, related);
     }
@@ -134,7 +141,7 @@ fn data(check: &mut Check<'_>, role: &Role) {
 }
 
 fn toxic(check: &mut Check<'_>, role: &Role) {
-    for (one, other, why) in TOXIC {
+    for (one, other, why, _) in TOXIC {
         if let (Some(first), Some(second)) = (find(role, *one), find(role, *other)) {
             let message = format!("role `{}` holds `{}` and `{}`: {why}", *role.id, one.as_str(), other.as_str());
             let hint = "split the role in two and give them to different people";

@@ -46,7 +46,7 @@ fn apart(value: Value<'_>) -> Result<Apart, Refusal> {
     let wrong =
         || Refusal::new(ProblemCode::WrongType, "must hold pairs of roles", "write [[\"administrator\", \"privacy\"]]");
     let DeValue::Array(pair) = value.get_ref() else { return Err(wrong()) };
-    let (Some(one), Some(other), 2) = (pair.get(0), pair.get(1), pair.len()) else { return Err(wrong()) };
+    let (Some(one), Some(other), 2) = (pair.first(), pair.get(1), pair.len()) else { return Err(wrong()) };
     let role = |value: Value<'_>| id(value).map_err(|refusal| Refusal { span: Some(value.span()), ..refusal });
     Ok(Apart { one: role(one)?, other: role(other)? })
 }

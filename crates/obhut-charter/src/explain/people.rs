@@ -13,10 +13,7 @@ impl Page<'_> {
             s.say("access-after-discharge", &[("period", (&period(*access.after_discharge)).into())]),
             s.say(
                 "access-session",
-                &[
-                    ("period", (&period(*access.session_max)).into()),
-                    ("idle", (&period(*access.idle_lock)).into()),
-                ],
+                &[("period", (&period(*access.session_max)).into()), ("idle", (&period(*access.idle_lock)).into())],
             ),
             s.say(
                 "access-break-glass",
