@@ -48,12 +48,22 @@ export function navigation(can: (needs: readonly string[]) => boolean, pages: re
   })).filter((each) => each.pages.length > 0);
 }
 
-/** Where work begins, for those who have several pages: the ward, one's own data, oversight, the system. */
-const HOMES = ["/ward", "/own", "/overview", "/system", "/service", "/devices"];
+/** Where work begins for those who may do this, first hit first: the ward, one's own data, devices for those who mend them, oversight, the system. */
+const HOMES: readonly (readonly [path: string, permission: string])[] = [
+  ["/ward", "live-view"],
+  ["/own", "own-view"],
+  ["/service", "device-maintain"],
+  ["/devices", "device-maintain"],
+  ["/overview", "ledger-view"],
+  ["/system", "system-view"],
+  ["/overview", "evidence-view"],
+  ["/requests", "request-manage"],
+];
 
 /** What `#/` shows: the page the server names, if it may be seen; otherwise the first of `HOMES`, otherwise of the navigation. `home` is a path or its first word. */
 export function homeOf(home: string | null, groups: readonly { readonly pages: readonly Page[] }[], pages: readonly Page[], can: (needs: readonly string[]) => boolean): Page | null {
-  const wanted = home === null ? HOMES : [`/${home.replace(/^[#/]+/, "")}`, ...HOMES];
+  const wanted = HOMES.filter(([, permission]) => can([permission])).map(([path]) => path);
+  if (home !== null) wanted.unshift(`/${home.replace(/^[#/]+/, "")}`);
   for (const path of wanted) {
     const found = pages.find((page) => page.path === path && can(page.needs));
     if (found) return found;
