@@ -22,7 +22,7 @@ test("a fragment names a page, its parts and its query; what no page claims name
   assert.equal(find("#/people/new", PAGES)?.page.title, "new", "a fixed word wins over a part");
   const one = find("#/people/a%2Fb?tab=roles&x=1", PAGES);
   assert.equal(one?.page.title, "person");
-  assert.deepEqual(one?.params, { id: "a/b" });
+  assert.deepEqual(one.params, { id: "a/b" });
   assert.equal(one.query.get("tab"), "roles");
   for (const bad of ["#/nowhere", "#/people/a/b", "#/people/%E0%A4%A", ""]) assert.equal(find(bad, PAGES), null, bad);
 });
