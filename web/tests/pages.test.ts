@@ -4,7 +4,7 @@ import { list, map, maybe, Mismatch, number, object, or, text, word } from "../s
 import { find, homeOf, navigation } from "../src/kit/match.ts";
 import type { Page } from "../src/kit/page.ts";
 import { open, rows } from "../src/pages/overview/count.ts";
-import { hourly, hueOf, nearest, panels, scale, stretches, timeMarks, type Point } from "../src/pages/patients/trend.ts";
+import { hourly, hueOf, nearest, panels, scale, stretches, timeMarks, unitShown, type Point } from "../src/pages/patients/trend.ts";
 
 const component = null as unknown as Page["component"];
 const PAGES: readonly Page[] = [
@@ -90,6 +90,10 @@ test("pressures share a panel, in the order systolic, diastolic, mean; unknown c
   assert.match(made[1]?.codes[0]?.code ?? "", /SYS$/);
   assert.equal(hueOf("MDC_PULS_OXIM_SAT_O2"), "pleth");
   assert.equal(hueOf("SOMETHING"), "other");
+});
+
+test("units are written as on a monitor", () => {
+  assert.deepEqual(["mm[Hg]", "Cel", "/min", "{beats}/min", "mL/h", null].map(unitShown), ["mmHg", "°C", "/min", "/min", "mL/h", ""]);
 });
 
 test("time marks are round on the reader's clock and few", () => {

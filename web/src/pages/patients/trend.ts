@@ -27,7 +27,7 @@ export interface Panel {
 const HUES: readonly (readonly [RegExp, Hue])[] = [
   [/ECG|HEART/, "ecg"],
   [/SAT_O2/, "pleth"],
-  [/PRESS_BLD_ART|PRESS_BLD_(SYS|DIA|MEAN)/, "art"],
+  [/PRESS_BLD(_ART|$)/, "art"],
   [/NONINV/, "nibp"],
   [/RESP/, "resp"],
   [/CO2/, "co2"],
@@ -47,6 +47,13 @@ export function hueOf(code: string): Hue {
   return HUES[rank(code)]?.[1] ?? "other";
 }
 
+/** How a unit is written on a screen; the server sends UCUM. What the page does not know stays as it is. */
+const UNITS: Readonly<Record<string, string>> = { "mm[Hg]": "mmHg", Cel: "°C", "1": "", Ohm: "Ω", uV: "µV", "L/min": "l/min" };
+export function unitShown(ucum: string | null): string {
+  if (ucum === null) return "";
+  return UNITS[ucum] ?? ucum.replaceAll(/\{[^}]*\}/g, "");
+}
+
 const PARTS = ["SYS", "DIA", "MEAN"];
 
 /** Panels in reading order; the parts of a pressure share one. */
@@ -58,7 +65,7 @@ export function panels(codes: readonly CodeInfo[]): Panel[] {
   }
   const part = (info: CodeInfo): number => PARTS.findIndex((each) => info.code.endsWith(`_${each}`));
   return [...found]
-    .map(([key, infos]) => ({ key, hue: hueOf(key), unit: infos[0]?.unit ?? "", codes: infos.sort((a, b) => part(a) - part(b)) }))
+    .map(([key, infos]) => ({ key, hue: hueOf(key), unit: unitShown(infos[0]?.unit ?? null), codes: infos.sort((a, b) => part(a) - part(b)) }))
     .sort((a, b) => rank(a.key) - rank(b.key) || a.key.localeCompare(b.key));
 }
 
