@@ -98,6 +98,16 @@ fn the_reference_lists_every_problem_code_and_measurement_code() {
         let row = format!("| `{code}` | {} |", code.severity().as_str());
         assert!(reference.contains(&row), "docs/charter.md does not list {row}");
     }
+    for (one, other, why, _) in obhut_charter::duties::TOXIC {
+        let row = format!("| `{}` | `{}` | {why} |", one.as_str(), other.as_str());
+        assert!(reference.contains(&row), "docs/charter.md does not list {row}");
+    }
+    for (word, _) in <obhut_charter::schema::Permission as obhut_charter::schema::Word>::ALL {
+        assert!(reference.contains(&format!("`{word}`")), "docs/charter.md does not name {word}");
+    }
+    for (word, _) in <obhut_charter::schema::Covers as obhut_charter::schema::Word>::ALL {
+        assert!(reference.contains(&format!("`{word}`")), "docs/charter.md does not name {word}");
+    }
     for row in obhut_model::code::TABLE {
         assert!(
             reference.contains(&format!("| `{}` |", row.reference_id)),
