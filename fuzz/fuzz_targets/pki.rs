@@ -22,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
         2 => drop(Credentials::from_header(Some(rest))),
         3 => {
             if let Ok(device) = device_of(rest) {
-                assert!(!device.device.as_str().is_empty());
+                assert!(!device.id.as_str().is_empty());
             }
         }
         _ => {
