@@ -1,5 +1,8 @@
 //! The register as a whole.
 
+mod emergency;
+mod rights;
+
 use super::*;
 use crate::people::{Kind, Source};
 use obhut_model::{CaseId, PersonId, ServerTime, Subject};
@@ -166,4 +169,35 @@ fn a_patients_name_is_not_taken() {
     let (_, register) = register();
     let command = Command::AddPerson { person: person(1), kind: Kind::Patient(subject(1)), name: "Erika".into() };
     assert_eq!(register.execute(By::System, at(0), command), Err(Refusal::NameOfPatient));
+}
+
+#[test]
+fn the_kinds_on_disk_are_known_and_keep_their_words() {
+    // A word that changes or vanishes here makes registers unreadable that hospitals keep for decades. New ones are added at their place.
+    let all = KINDS.join(" ");
+    for word in [
+        "person.added",
+        "credential.used",
+        "invitation.made",
+        "care.opened",
+        "consent.decided",
+        "consent.withdrawn",
+        "emergency.opened",
+        "emergency.reviewed",
+        "request.received",
+        "restriction.begun",
+        "correction.made",
+        "notice.given",
+        "hold.proposed",
+        "erasure.certified",
+        "export.made",
+        "ticket.opened",
+        "approval.asked",
+    ] {
+        assert!(all.contains(word), "{word}");
+    }
+    assert_eq!(KINDS.len(), 55, "{all}");
+    let row = br#"{"v":1,"by":{"person":"01010101010101010101010101010101"},"kind":"consent.withdrawn","data":{"case":"02020202020202020202020202020202","channel":"own"}}"#;
+    let entry = Entry::read(1, at(1), row).unwrap();
+    assert_eq!(entry.row(None).unwrap().bytes, row);
 }
