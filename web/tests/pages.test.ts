@@ -37,6 +37,7 @@ test("home is what the server names if it may be seen, else where work begins", 
   assert.equal(home("people", "people-manage", "live-view"), "people");
   assert.equal(home("people", "live-view"), "ward", "a home that is closed is no home");
   assert.equal(home(null, "people-manage", "system-view"), "system");
+  assert.equal(home(null, "device-manage", "people-manage"), "people", "a home without a page is passed over");
   assert.equal(home(null), "charter");
 });
 

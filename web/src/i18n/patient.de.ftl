@@ -27,3 +27,4 @@ patient-last = letzter
 patient-until = Stand { $time }
 patient-at = { $time }
 patient-trends = Kurven des Verlaufs; Pfeiltasten bewegen die Zeitmarke
+patient-consents = Einwilligungen

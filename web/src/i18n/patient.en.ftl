@@ -27,3 +27,4 @@ patient-last = last
 patient-until = As of { $time }
 patient-at = { $time }
 patient-trends = Trends; arrow keys move the time mark
+patient-consents = Consents

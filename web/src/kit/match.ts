@@ -48,12 +48,12 @@ export function navigation(can: (needs: readonly string[]) => boolean, pages: re
   })).filter((each) => each.pages.length > 0);
 }
 
-/** Where work begins for those who may do this, first hit first: the ward, one's own data, devices for those who mend them, oversight, the system. */
+/** Where work begins for those who may do this, first hit first: the ward, one's own data, devices for those who look after them, oversight, the system. */
 const HOMES: readonly (readonly [path: string, permission: string])[] = [
   ["/ward", "live-view"],
   ["/own", "own-view"],
+  ["/devices", "device-manage"],
   ["/service", "device-maintain"],
-  ["/devices", "device-maintain"],
   ["/overview", "ledger-view"],
   ["/system", "system-view"],
   ["/overview", "evidence-view"],
