@@ -2,6 +2,7 @@
 
 mod decisions;
 mod graph;
+mod hashes;
 mod locks;
 mod sources;
 
@@ -42,6 +43,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     locks::check(&root, &files, &mut report)?;
     decisions::check(&root, &files, &mut report)?;
     sources::check(&root, &files, &mut report);
+    hashes::check(&root, &files, &mut report);
 
     for line in &report.noted {
         println!("    note: {line}");
