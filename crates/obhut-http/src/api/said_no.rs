@@ -1,0 +1,28 @@
+//! The register's refusals as answers.
+
+use super::ApiError;
+use axum::http::StatusCode;
+use obhut_register::Refusal;
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
+        match refusal {
+            Refusal::Unavailable => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                refusal.code(),
+                text,
+                "wait and try again; tell the IT department if it lasts",
+            ),
+            Refusal::NoSuchCase | Refusal::NoSuchPerson => {
+                Self::unknown(refusal.code(), text, "look at the list and choose again")
+            }
+            Refusal::Empty(_)
+            | Refusal::TooLong { .. }
+            | Refusal::UnknownReason
+            | Refusal::InFuture
+            | Refusal::AlreadyOver => Self::bad(refusal.code(), text, "correct it and send it again"),
+            _ => Self::conflict(refusal.code(), text, "look at how it stands now"),
+        }
+    }
+}
