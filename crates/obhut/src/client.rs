@@ -99,6 +99,9 @@ impl Client {
         let response = self.send(method, path, body).await?;
         let status = response.status();
         let bytes = collect(response.into_body()).await?;
+        if status.is_success() && bytes.is_empty() {
+            return Ok(Value::Null);
+        }
         if status.is_success() {
             return serde_json::from_slice(&bytes).context("the server's answer is not understood");
         }

@@ -7,8 +7,11 @@ use anyhow::{Context, Result, bail};
 use obhut_pki::ProviderSpec;
 use obhut_pki::provider::Create;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where a configuration is looked for when none is named.
 const SYSTEM_CONFIG: &str = "/etc/obhut/obhut.toml";
@@ -34,8 +37,105 @@ pub struct File {
     /// Top key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
+    /// How people prove who they are, beside passkeys.
+    pub identity: Identity,
     /// Logging.
     pub log: Log,
+}
+
+/// How people prove who they are, beside passkeys, which need no word here.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Identity {
+    /// The hospital's provider (OpenID Connect).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Oidc>,
+}
+
+/// The hospital's provider.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// Its address, `https://…`.
+    pub issuer: String,
+    /// Our name there.
+    pub client_id: String,
+    /// File with our secret there, which only the server may read; or else `client_secret_credential`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_file: Option<PathBuf>,
+    /// Name of a systemd credential with our secret there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_credential: Option<String>,
+    /// What the button on the sign-in page is called.
+    #[serde(default = "oidc_name")]
+    pub name: String,
+    /// The claim that lists a person's groups.
+    #[serde(default = "groups_claim")]
+    pub groups_claim: String,
+    /// Which group means which role of the charter.
+    pub roles: BTreeMap<String, String>,
+    /// Scopes beyond `openid` and `profile`.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// How many days a role that came from a group lasts without another sign-in at the provider.
+    #[serde(default = "keep_days")]
+    pub keep_days: u16,
+    /// Certificates (PEM) its TLS is checked against; by default those of the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+fn oidc_name() -> String {
+    "SSO".to_owned()
+}
+
+fn groups_claim() -> String {
+    "groups".to_owned()
+}
+
+const fn keep_days() -> u16 {
+    14
+}
+
+impl Oidc {
+    /// Reads the secret and checks everything that can be checked without asking the provider.
+    ///
+    /// # Errors
+    /// If the secret cannot be read, or others may read it, or the settings cannot work.
+    fn open(&self) -> Result<obhut_signin::Oidc> {
+        let (path, credential) = match (&self.client_secret_file, &self.client_secret_credential) {
+            (Some(path), None) => (path.clone(), false),
+            (None, Some(name)) => {
+                if name.is_empty() || name.contains(['/', '\\']) {
+                    bail!("`[identity.oidc] client_secret_credential` is the name of a systemd credential, not a path");
+                }
+                let folder = std::env::var_os("CREDENTIALS_DIRECTORY").context(
+                    "`[identity.oidc] client_secret_credential` needs systemd: add `LoadCredential=` to the unit, or use `client_secret_file`",
+                )?;
+                (PathBuf::from(folder).join(name), true)
+            }
+            _ => bail!("`[identity.oidc]` needs either `client_secret_file` or `client_secret_credential`"),
+        };
+        let shown = path.display();
+        let meta = std::fs::metadata(&path).with_context(|| format!("the client secret `{shown}` cannot be read"))?;
+        if !credential && meta.permissions().mode() & 0o077 != 0 {
+            bail!("the client secret `{shown}` may be read by others; take that away: chmod 600 {shown}");
+        }
+        let secret =
+            std::fs::read_to_string(&path).with_context(|| format!("the client secret `{shown}` cannot be read"))?;
+        let options = obhut_signin::OidcOptions {
+            issuer: self.issuer.clone(),
+            client_id: self.client_id.clone(),
+            client_secret: secret.into(),
+            name: self.name.clone(),
+            groups_claim: self.groups_claim.clone(),
+            roles: self.roles.clone(),
+            scopes: self.scopes.clone(),
+            keep: Duration::from_secs(u64::from(self.keep_days) * 86_400),
+            ca_file: self.ca_file.clone(),
+        };
+        Ok(obhut_signin::Oidc::new(options)?)
+    }
 }
 
 /// Addresses listened on.
@@ -107,6 +207,8 @@ pub struct Config {
     pub listen: Listen,
     /// Top key.
     pub key: ProviderSpec,
+    /// How people prove who they are, beside passkeys.
+    pub identity: Identity,
     /// Lines as JSON.
     pub log_json: bool,
     /// The file it came from, for messages.
@@ -158,7 +260,24 @@ impl Config {
             // Without a word about keys, one is made beside the data; `doctor` says that it should lie elsewhere.
             None => ProviderSpec::File { path: data.join("top.key"), create: Create::IfMissing },
         };
-        Ok(Self { data, charter: file.charter, names, listen: file.listen, key, log_json: file.log.json, source })
+        Ok(Self {
+            data,
+            charter: file.charter,
+            names,
+            listen: file.listen,
+            key,
+            identity: file.identity,
+            log_json: file.log.json,
+            source,
+        })
+    }
+
+    /// The hospital's provider, if one is named.
+    ///
+    /// # Errors
+    /// If its secret cannot be read or its settings cannot work. The provider itself is not asked: it may be down.
+    pub fn oidc(&self) -> Result<Option<obhut_signin::Oidc>> {
+        self.identity.oidc.as_ref().map(Oidc::open).transpose()
     }
 
     /// The administration socket.
@@ -182,6 +301,32 @@ mod tests {
     fn what_is_not_said_is_loopback() {
         let config = Config::build(File::default(), &Place::default(), None).unwrap();
         assert!(config.listen.https.ip().is_loopback() && config.listen.gateway.ip().is_loopback());
+    }
+
+    #[test]
+    fn a_provider_needs_a_secret_that_nobody_else_may_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "very-secret-indeed\n").unwrap();
+        let config = |lines: &str| {
+            let text = format!(
+                "[identity.oidc]\nissuer = \"https://sso.klinik.example\"\nclient_id = \"obhut\"\nroles = {{ \"grp\" = \"nurse\" }}\n{lines}"
+            );
+            Config::build(toml::from_str(&text).unwrap(), &Place::default(), None).unwrap()
+        };
+        let named = config(&format!("client_secret_file = \"{}\"", path.display()));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = format!("{:#}", named.oidc().unwrap_err());
+        assert!(error.contains("chmod 600") && !error.contains("very-secret"), "{error}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let oidc = named.oidc().unwrap().unwrap();
+        assert_eq!(oidc.name(), "SSO");
+        assert!(!format!("{oidc:?}{named:?}").contains("very-secret"));
+        assert!(config("").oidc().is_err());
+        assert!(config("client_secret_credential = \"../etc/passwd\"").oidc().is_err());
+        assert!(toml::from_str::<File>("[identity.oidc]\npassword = \"x\"").is_err());
+        // A secret in the file itself would be in every backup of it.
+        assert!(toml::from_str::<File>("[identity.oidc]\nclient_secret = \"x\"").is_err());
     }
 
     #[test]

@@ -107,6 +107,7 @@ async fn examine(config: &Config, report: &mut Report) {
             "set `charter = …`; the server does not start without one",
         ),
     }
+    people(config, report);
     time(report);
     descriptors(report);
     if obhut_http::assets::are_built() {
@@ -115,6 +116,23 @@ async fn examine(config: &Config, report: &mut Report) {
         report.wrong("pages", "not built into this program", "run `make web` and build again");
     }
     server(config, report).await;
+}
+
+/// How people come in.
+fn people(config: &Config, report: &mut Report) {
+    match config.names.first() {
+        Some(name) if name.parse::<std::net::IpAddr>().is_err() => report.good("passkeys", format!("for `{name}`")),
+        _ => report.wrong(
+            "passkeys",
+            "the first of `names` is an address; passkeys need a name",
+            "put the name that browsers use first in `names`",
+        ),
+    }
+    match config.oidc() {
+        Ok(None) => {}
+        Ok(Some(oidc)) => report.good("provider", format!("{oidc:?}; not asked, it may be down")),
+        Err(error) => report.wrong("provider", format!("{error:#}"), "mend `[identity.oidc]`; packaging/obhut.toml shows every key"),
+    }
 }
 
 fn data(config: &Config, report: &mut Report) {

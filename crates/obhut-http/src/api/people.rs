@@ -8,6 +8,7 @@
 mod change;
 mod first;
 
+pub(crate) use first::first;
 pub use first::{FirstLink, demo_link, first_link, roles_for_demo};
 
 use super::session::{recipient_in_force, word};
@@ -215,7 +216,7 @@ fn asleep(
         Kind::External(_) => PersonKind::External,
         Kind::Patient(subject) => PersonKind::Patient(*subject),
     };
-    let trained_until = person.trained_until();
+    let trained_until = person.trainings.get(&grant.role).map(|training| training.until);
     let grants =
         vec![RoleGrant { role: grant.role.clone(), wards: grant.wards.clone(), until: grant.until, trained_until }];
     let seen = obhut_access::Person { id: person.id, kind, grants, assurance: obhut_access::Assurance::Passkey };

@@ -7,12 +7,15 @@ use super::{apart, kind_of, new_person, wards_of};
 use crate::api::ApiError;
 use crate::api::session::execute;
 use crate::state::{AppState, CharterInForce, real_now};
+use axum::Json;
+use axum::extract::State;
 use obhut_access::Action;
 use obhut_charter::schema::Role;
 use obhut_model::{PersonId, ServerTime};
 use obhut_register::invitations::Opens;
 use obhut_register::people::{Kind, Source};
 use obhut_register::{By, Command, Private};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +73,18 @@ pub async fn first_link(state: &Arc<AppState>) -> Result<Option<FirstLink>, ApiE
     };
     let (link, expires) = link_to(state, By::System, person, Opens::Passkey, FIRST_LIFE).await?;
     Ok(Some(FirstLink { link, expires, role: role.id.as_str().to_owned() }))
+}
+
+/// The same for the operator's socket.
+pub(crate) async fn first(State(state): State<Arc<AppState>>) -> Result<Json<Value>, ApiError> {
+    let first = first_link(&state).await?.ok_or_else(|| {
+        ApiError::conflict(
+            "not_first",
+            "somebody looks after people already, or the charter has no role that may",
+            "they invite others on the page; on this machine: `obhut people invite`, `obhut people link`",
+        )
+    })?;
+    Ok(Json(json!({"link": first.link, "expires": first.expires.micros(), "role": first.role})))
 }
 
 /// Roles the demonstration shows: those of people, and not the patient's, who would need a patient.
