@@ -109,7 +109,7 @@ async fn open(
     };
     let case = state.desk.new_case();
     let ask = Ask::new(Action::BreakGlass, Resource::Patient(patient)).case(case);
-    state.desk.permit(&who, ask.note(format!("{}: {}", wanted.reason, wanted.text.trim()))).await?;
+    let _ = state.desk.permit(&who, ask.note(format!("{}: {}", wanted.reason, wanted.text.trim()))).await?;
     let command = Command::Open {
         case,
         person,
@@ -244,7 +244,8 @@ async fn explain(
 
 /// The queue: what waits, the most urgent first, and what was judged lately.
 async fn reviews(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Value>, ApiError> {
-    state.desk.permit(&who, Ask::new(Action::BreakGlassReview, Resource::Register).about(&["access-log"])).await?;
+    let _ =
+        state.desk.permit(&who, Ask::new(Action::BreakGlassReview, Resource::Register).about(&["access-log"])).await?;
     let now = real_now();
     let (rows, waiting, late) = state.desk.register.read(|register| {
         let mut shown = register.reviews_due();
@@ -293,7 +294,7 @@ async fn review(
     Json(judgement): Json<Judgement>,
 ) -> Result<StatusCode, ApiError> {
     let ask = Ask::new(Action::BreakGlassReview, Resource::Register).about(&["access-log"]).case(case);
-    state.desk.permit(&who, ask).await?;
+    let _ = state.desk.permit(&who, ask).await?;
     let Judgement { verdict, text } = judgement;
     execute(&state, who.by(), Command::Review { case, verdict, text: text.trim().into() }).await??;
     if let Some(emergency) = state.desk.register.read(|register| register.emergency(case).cloned()) {

@@ -41,7 +41,7 @@ fn physician(who: &Who, whose: Option<Json<Whose>>) -> Result<PersonId, ApiError
 
 /// Who lies on the ward is assigned there, as at admission; so the ward is what is asked for.
 async fn permitted(state: &AppState, who: &Who, subject: Subject) -> Result<(), ApiError> {
-    state.desk.permit(who, Ask::new(Action::Bind, state.desk.ward()).about(&["binding"])).await?;
+    let _ = state.desk.permit(who, Ask::new(Action::Bind, state.desk.ward()).about(&["binding"])).await?;
     let patient = state.desk.patient(subject).await?;
     if patient.stays.is_empty() {
         return Err(ApiError::unknown(

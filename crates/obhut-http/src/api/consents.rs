@@ -87,7 +87,10 @@ async fn list(
     Path(subject): Path<Subject>,
 ) -> Result<Json<Value>, ApiError> {
     let patient = state.desk.patient(subject).await?;
-    state.desk.permit(&who, Ask::new(Action::ConsentManage, Resource::Patient(patient)).about(&["consent"])).await?;
+    let _ = state
+        .desk
+        .permit(&who, Ask::new(Action::ConsentManage, Resource::Patient(patient)).about(&["consent"]))
+        .await?;
     Ok(Json(json!({"subject": subject, "consents": all_of(&state, subject)})))
 }
 
@@ -128,7 +131,7 @@ async fn decide(
     }
     let patient = state.desk.patient(subject).await?;
     let ask = Ask::new(Action::ConsentManage, Resource::Patient(patient)).about(&["consent"]);
-    state.desk.permit(&who, ask).await?;
+    let _ = state.desk.permit(&who, ask).await?;
     let case = enter(&state, &who, subject, channel, entered).await?;
     Ok(Json(json!({"case": case})))
 }
@@ -237,7 +240,7 @@ async fn withdraw(
     let subject = known.ok_or_else(ApiError::refused)?;
     let patient = state.desk.patient(subject).await?;
     let ask = Ask::new(Action::ConsentManage, Resource::Patient(patient)).about(&["consent"]).case(case);
-    state.desk.permit(&who, ask).await?;
+    let _ = state.desk.permit(&who, ask).await?;
     let channel = way.and_then(|Json(way)| way.channel).unwrap_or(Channel::Spoken);
     take_back(&state, &who, case, channel).await.map(Json)
 }

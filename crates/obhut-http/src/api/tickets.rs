@@ -31,7 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// Every ticket, running ones first; with the people one may be made out to.
 async fn list(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Value>, ApiError> {
-    state.desk.permit(&who, Ask::new(Action::TicketManage, Resource::Register)).await?;
+    let _ = state.desk.permit(&who, Ask::new(Action::TicketManage, Resource::Register)).await?;
     let now = real_now();
     let (rows, people) = state.desk.register.read(|register| {
         let mut tickets: Vec<&Ticket> = register.tickets().collect();
@@ -74,7 +74,7 @@ async fn open(
 ) -> Result<Json<Value>, ApiError> {
     let Wanted { person, device, reason, until } = wanted;
     let case = state.desk.new_case();
-    state.desk.permit(&who, Ask::new(Action::TicketManage, Resource::Register).case(case)).await?;
+    let _ = state.desk.permit(&who, Ask::new(Action::TicketManage, Resource::Register).case(case)).await?;
     device_of(&state, device.clone()).await?;
     let opened = TicketOpened { case, person, device, reason: reason.trim().into(), until };
     execute(&state, who.by(), Command::OpenTicket(opened)).await??;
@@ -82,7 +82,7 @@ async fn open(
 }
 
 async fn close(State(state): State<Arc<AppState>>, who: Who, Path(case): Path<CaseId>) -> Result<StatusCode, ApiError> {
-    state.desk.permit(&who, Ask::new(Action::TicketManage, Resource::Register).case(case)).await?;
+    let _ = state.desk.permit(&who, Ask::new(Action::TicketManage, Resource::Register).case(case)).await?;
     execute(&state, who.by(), Command::CloseTicket { case }).await??;
     Ok(StatusCode::NO_CONTENT)
 }
