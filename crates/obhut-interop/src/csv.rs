@@ -122,6 +122,7 @@ struct Table {
 
 const TABLES: &[Table] = &[
     Table { file: "person.csv", write: person },
+    Table { file: "pseudonyms.csv", write: pseudonyms },
     Table { file: "stays.csv", write: stays },
     Table { file: "consents.csv", write: consents },
     Table { file: "notices.csv", write: notices },
@@ -137,17 +138,28 @@ fn time(at: Option<ServerTime>) -> String {
 
 fn person(dossier: &Dossier, out: &mut dyn Write) -> std::io::Result<()> {
     let person = &dossier.person;
-    table::header(out, &["name", "birth_date", "record_number", "pseudonym", "restricted_since"])?;
+    table::header(
+        out,
+        &["family", "given", "birth_date", "record_number", "sex", "insurance_number", "pseudonym", "restricted_since"],
+    )?;
     table::row(
         out,
         &[
-            &person.name,
+            &person.family,
+            &person.given,
             &person.birth_date,
             &person.record_number,
+            person.sex.unwrap_or_default(),
+            person.insurance_number.as_deref().unwrap_or_default(),
             &person.subject.to_string(),
             &time(dossier.restricted_since),
         ],
     )
+}
+
+fn pseudonyms(dossier: &Dossier, out: &mut dyn Write) -> std::io::Result<()> {
+    table::header(out, &["domain", "pseudonym"])?;
+    dossier.person.pseudonyms.iter().try_for_each(|(domain, pseudonym)| table::row(out, &[domain, pseudonym]))
 }
 
 fn stays(dossier: &Dossier, out: &mut dyn Write) -> std::io::Result<()> {
@@ -162,7 +174,16 @@ fn consents(dossier: &Dossier, out: &mut dyn Write) -> std::io::Result<()> {
     table::header(
         out,
         &[
-            "consent", "purpose", "form", "form_sha256", "language", "signer", "channel", "time", "until", "state",
+            "consent",
+            "purpose",
+            "form",
+            "form_sha256",
+            "language",
+            "signer",
+            "channel",
+            "time",
+            "until",
+            "state",
             "withdrawn",
         ],
     )?;
@@ -224,9 +245,10 @@ fn requests(dossier: &Dossier, out: &mut dyn Write) -> std::io::Result<()> {
 
 fn corrections(dossier: &Dossier, out: &mut dyn Write) -> std::io::Result<()> {
     table::header(out, &["time", "what", "original", "corrected", "reason"])?;
-    dossier.corrections.iter().try_for_each(|c| {
-        table::row(out, &[&time(Some(c.at)), &c.what, &c.original, &c.corrected, &c.reason])
-    })
+    dossier
+        .corrections
+        .iter()
+        .try_for_each(|c| table::row(out, &[&time(Some(c.at)), &c.what, &c.original, &c.corrected, &c.reason]))
 }
 
 fn purposes(dossier: &Dossier, out: &mut dyn Write) -> std::io::Result<()> {

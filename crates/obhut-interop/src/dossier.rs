@@ -98,12 +98,20 @@ pub struct House {
 pub struct Person {
     /// The pseudonym values are kept under.
     pub subject: Subject,
-    /// Full name.
-    pub name: String,
+    /// Family name.
+    pub family: String,
+    /// Given names.
+    pub given: String,
     /// ISO 8601.
     pub birth_date: String,
     /// The house's record number.
     pub record_number: String,
+    /// Administrative sex in FHIR's words (`male`, `female`, `other`, `unknown`), if it is kept.
+    pub sex: Option<&'static str>,
+    /// Number of the health insurance, if it is kept.
+    pub insurance_number: Option<String>,
+    /// What the person is called outside care: domain and pseudonym.
+    pub pseudonyms: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Person {

@@ -26,10 +26,11 @@ mod csv;
 mod number;
 mod pdf;
 
-pub use number::exact;
 pub use dossier::{
-    Consent, ConsentState, Correction, Dossier, Flow, House, Language, Notice, Person, Purpose, Request, RequestState, Stay,
+    Consent, ConsentState, Correction, Dossier, Flow, House, Language, Notice, Person, Purpose, Request, RequestState,
+    Stay,
 };
+pub use number::exact;
 pub use rights::{Ground, Right, Rights};
 pub use source::{Access, CopyError, Source, SourceError, Stretch, Summary};
 pub use time::{Civil, Local};

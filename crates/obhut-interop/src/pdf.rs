@@ -17,7 +17,6 @@ use crate::time::Shown;
 use crate::{Access, CopyError, Local, Source, Summary, limits};
 use layout::Sheet;
 use obhut_model::ServerTime;
-use std::collections::VecDeque;
 use std::io::Write;
 use words::Words;
 
@@ -43,7 +42,13 @@ impl Press<'_> {
     }
 
     /// A heading and a table below it, or a sentence if there are no rows.
-    fn table(&mut self, heading: &str, none: &str, columns: &[(&str, f32)], rows: &[Vec<String>]) -> Result<(), CopyError> {
+    fn table(
+        &mut self,
+        heading: &str,
+        none: &str,
+        columns: &[(&str, f32)],
+        rows: &[Vec<String>],
+    ) -> Result<(), CopyError> {
         self.sheet.heading(2, heading)?;
         if rows.is_empty() { self.sheet.paragraph(none) } else { self.sheet.table(columns, rows) }
     }
@@ -84,13 +89,20 @@ fn opening(press: &mut Press<'_>) -> Result<(), CopyError> {
     press.sheet.heading(1, words.title)?;
     press.sheet.paragraph(&format!("{} {}. {}", words.made_under, dossier.house.law, words.how_to_read))?;
     let mut rows = vec![
-        (words.name, dossier.person.name.clone()),
+        (words.family, dossier.person.family.clone()),
+        (words.given, dossier.person.given.clone()),
         (words.birth_date, dossier.person.birth_date.clone()),
         (words.record_number, dossier.person.record_number.clone()),
         (words.pseudonym, dossier.person.subject.to_string()),
         (words.controller, dossier.house.name.clone()),
         (words.made_at, press.at(dossier.made_at)),
     ];
+    if let Some(number) = &dossier.person.insurance_number {
+        rows.push((words.insurance_number, number.clone()));
+    }
+    for (domain, pseudonym) in &dossier.person.pseudonyms {
+        rows.push((words.other_name, format!("{pseudonym} ({domain})")));
+    }
     if let Some(since) = dossier.restricted_since {
         rows.push((words.restricted_since, press.at(since)));
     }
@@ -111,12 +123,11 @@ fn stays(press: &mut Press<'_>) -> Result<(), CopyError> {
 
 fn accesses(press: &mut Press<'_>, source: &mut dyn Source, summary: &mut Summary) -> Result<(), CopyError> {
     let words = press.words;
-    let mut newest: VecDeque<Access> = VecDeque::new();
+    let mut newest: Vec<Access> = Vec::new();
     for_each_access(source, &mut |access| {
         summary.accesses += 1;
-        newest.push_back(access);
-        if newest.len() > limits::PDF_ACCESSES_MAX {
-            newest.pop_front();
+        if newest.len() < limits::PDF_ACCESSES_MAX {
+            newest.push(access);
         }
         Ok(())
     })?;
@@ -153,8 +164,8 @@ fn consents(press: &mut Press<'_>) -> Result<(), CopyError> {
         .map(|consent| {
             let state = match consent.state {
                 ConsentState::Given => match consent.until {
-                    Some(until) => format!("{}, {} {}", words.given, words.until, press.at(until)),
-                    None => words.given.to_owned(),
+                    Some(until) => format!("{}, {} {}", words.consented, words.until, press.at(until)),
+                    None => words.consented.to_owned(),
                 },
                 ConsentState::Declined => words.declined.to_owned(),
                 ConsentState::Withdrawn(at) => format!("{} {}", words.withdrawn, press.at(at)),
@@ -211,13 +222,8 @@ fn corrections(press: &mut Press<'_>) -> Result<(), CopyError> {
         .iter()
         .map(|c| vec![press.at(c.at), c.what.clone(), c.original.clone(), c.corrected.clone(), c.reason.clone()])
         .collect();
-    let columns = [
-        (words.when, 0.18),
-        (words.what, 0.18),
-        (words.original, 0.22),
-        (words.corrected, 0.22),
-        (words.reason, 0.2),
-    ];
+    let columns =
+        [(words.when, 0.18), (words.what, 0.18), (words.original, 0.22), (words.corrected, 0.22), (words.reason, 0.2)];
     press.table(words.corrections, words.no_corrections, &columns, &rows)
 }
 

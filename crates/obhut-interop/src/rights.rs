@@ -6,6 +6,8 @@
 //! Sources: GDPR Art. 15–22; § 630f and § 630g BGB. The church laws carry the same rights under their own numbers: KDG §§ 17–23, DSG-EKD
 //! §§ 19–25, with objection tied to the public task (§ 23(1) KDG, § 25(1) DSG-EKD).
 
+use obhut_model::ServerTime;
+
 /// The kind of a legal ground, as the rights ask for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ground {
@@ -108,6 +110,38 @@ impl Rights {
             Right::Withdrawal => self.withdrawal,
         }
     }
+}
+
+/// The clock of a request, as the law sets it from a day on. Dated, because law changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestClock {
+    /// In force from this instant.
+    pub since: ServerTime,
+    /// Months to answer, from receipt.
+    pub months: u16,
+    /// Months in all, from receipt, with the one extension.
+    pub months_extended: u16,
+    /// Days after receipt on which whoever works on it is warned.
+    pub alert_days: &'static [u16],
+    /// Where it stands.
+    pub source: &'static str,
+}
+
+/// Every clock there was, oldest first.
+pub const REQUEST_CLOCKS: &[RequestClock] = &[SINCE_2018];
+
+const SINCE_2018: RequestClock = RequestClock {
+    since: ServerTime::from_micros(1_527_206_400_000_000),
+    months: 1,
+    months_extended: 3,
+    alert_days: &[20, 27],
+    source: "Art. 12(3) GDPR; § 14(3) KDG; DSG-EKD allows longer and is kept within this",
+};
+
+/// The clock in force at `at`; the oldest one for what came before it.
+#[must_use]
+pub fn request_clock(at: ServerTime) -> RequestClock {
+    REQUEST_CLOCKS.iter().rev().find(|clock| clock.since <= at).copied().unwrap_or(SINCE_2018)
 }
 
 #[cfg(test)]

@@ -72,11 +72,11 @@ pub trait Source {
     /// [`SourceError`].
     fn readings(&mut self, code: Code, range: TimeRange) -> Result<Vec<Stretch>, SourceError>;
 
-    /// Accesses whose index is greater than `after`, in order, as many as suits the source; empty when there are no more.
+    /// Accesses whose index is smaller than `before`, newest first, as many as suits the source; empty when there are no more.
     ///
     /// # Errors
     /// [`SourceError`].
-    fn accesses(&mut self, after: Option<u64>) -> Result<Vec<Access>, SourceError>;
+    fn accesses(&mut self, before: Option<u64>) -> Result<Vec<Access>, SourceError>;
 }
 
 /// Why a copy was not finished.
@@ -169,20 +169,20 @@ impl Stretch {
     }
 }
 
-/// Calls `each` for every access, oldest first.
+/// Calls `each` for every access, newest first.
 pub(crate) fn for_each_access(
     source: &mut dyn Source,
     each: &mut dyn FnMut(Access) -> Result<(), CopyError>,
 ) -> Result<(), CopyError> {
-    let mut after = None;
+    let mut before = None;
     loop {
-        let page = source.accesses(after)?;
+        let page = source.accesses(before)?;
         let Some(last) = page.last().map(|access| access.index) else { return Ok(()) };
         // A source that does not move on would never end.
-        if after.is_some_and(|after| last <= after) {
+        if before.is_some_and(|before| last >= before) {
             return Err(CopyError::Source(SourceError("the ledger repeats itself".to_owned())));
         }
-        after = Some(last);
+        before = Some(last);
         page.into_iter().try_for_each(&mut *each)?;
     }
 }

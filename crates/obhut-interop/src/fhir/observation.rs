@@ -134,12 +134,7 @@ fn flags(quality: Quality) -> impl Iterator<Item = &'static str> {
 }
 
 /// Writes the Observations of one stretch.
-pub(super) fn write(
-    entries: &mut Entries<'_>,
-    patient: &str,
-    code: Code,
-    stretch: &Stretch,
-) -> Result<(), CopyError> {
+pub(super) fn write(entries: &mut Entries<'_>, patient: &str, code: Code, stretch: &Stretch) -> Result<(), CopyError> {
     let info = code.info();
     let frame = Frame {
         code,
@@ -230,12 +225,7 @@ fn single(
 }
 
 /// Numbers at one distance.
-fn series(
-    entries: &mut Entries<'_>,
-    frame: &Frame<'_>,
-    step: Decimal,
-    values: &[Value1],
-) -> Result<(), CopyError> {
+fn series(entries: &mut Entries<'_>, frame: &Frame<'_>, step: Decimal, values: &[Value1]) -> Result<(), CopyError> {
     let (Some(first), Some(second), Some(last)) = (values.first(), values.get(1), values.last()) else {
         return values.iter().try_for_each(|value| single(entries, frame, step, value));
     };
@@ -275,8 +265,9 @@ fn waveform(entries: &mut Entries<'_>, frame: &Frame<'_>, stretch: &Stretch) -> 
     if !scale.is_usable() {
         return Err(CopyError::Scale(frame.code));
     }
-    for (piece, samples) in samples.chunks(limits::SAMPLES_PER_OBSERVATION_MAX).enumerate() {
-        let first = (piece * limits::SAMPLES_PER_OBSERVATION_MAX) as u64;
+    let length = piece_length(rate.microhertz());
+    for (piece, samples) in samples.chunks(length).enumerate() {
+        let first = (piece * length) as u64;
         let from = start.plus_micros(rate.offset_micros(first));
         let last = start.plus_micros(rate.offset_micros(first + samples.len().saturating_sub(1) as u64));
         let mut data = String::with_capacity(samples.len() * 5);
@@ -306,6 +297,18 @@ fn waveform(entries: &mut Entries<'_>, frame: &Frame<'_>, stretch: &Stretch) -> 
         entries.push(&id, &observation)?;
     }
     Ok(())
+}
+
+/// How many samples one Observation holds: as many as allowed, ending where the next sample falls on a whole microsecond, so that no time of the
+/// next piece is rounded twice. A rate for which that never happens within the limit is off by less than a microsecond.
+fn piece_length(microhertz: u32) -> usize {
+    let (mut a, mut b) = (1_000_000_000_000_u64, u64::from(microhertz));
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    let whole = usize::try_from(u64::from(microhertz) / a.max(1)).unwrap_or(usize::MAX).max(1);
+    let most = limits::SAMPLES_PER_OBSERVATION_MAX;
+    if whole <= most { most / whole * whole } else { most }
 }
 
 /// The shortest decimal that reads back as the same float; always a JSON number, for the scale is finite.

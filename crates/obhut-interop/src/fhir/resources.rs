@@ -20,18 +20,26 @@ pub(super) fn organization(dossier: &Dossier) -> Value {
 
 pub(super) fn patient(dossier: &Dossier, house: &str) -> Value {
     let person = &dossier.person;
+    let mut identifiers = vec![
+        json!(clean(&person.record_number).map(|number| json!({
+            "use": "usual",
+            "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]},
+            "value": number,
+            "assigner": reference(house),
+        }))),
+        json!({"use": "secondary", "system": "urn:obhut:fhir:pseudonym", "value": person.subject.to_string()}),
+        json!(person.insurance_number.as_deref().and_then(clean).map(|number| json!({
+            "use": "official", "system": "http://fhir.de/sid/gkv/kvid-10", "value": number,
+        }))),
+    ];
+    identifiers.extend(person.pseudonyms.iter().map(|(domain, pseudonym)| {
+        json!({"use": "secondary", "system": format!("urn:obhut:fhir:pseudonym:{domain}"), "value": pseudonym})
+    }));
     json!({
         "resourceType": "Patient",
-        "identifier": [
-            clean(&person.record_number).map(|number| json!({
-                "use": "usual",
-                "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]},
-                "value": number,
-                "assigner": reference(house),
-            })),
-            {"use": "secondary", "system": "urn:obhut:fhir:pseudonym", "value": person.subject.to_string()},
-        ],
-        "name": [clean(&person.name).map(|name| json!({"use": "official", "text": name}))],
+        "identifier": identifiers,
+        "gender": person.sex,
+        "name": [{"use": "official", "family": clean(&person.family), "given": [clean(&person.given)]}],
         "birthDate": Some(&person.birth_date).filter(|date| is_date(date)),
         "managingOrganization": reference(house),
     })

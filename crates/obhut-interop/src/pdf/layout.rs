@@ -6,9 +6,9 @@ use crate::dossier::Language;
 use crate::time::Civil;
 use crate::{CopyError, limits, text};
 use krilla::configure::{Accessibility, Archival, ConfigurationBuilder};
+use krilla::destination::XyzDestination;
 use krilla::geom::Point;
 use krilla::metadata::{DateTime, Metadata};
-use krilla::destination::XyzDestination;
 use krilla::outline::{Outline, OutlineNode};
 use krilla::page::PageSettings;
 use krilla::tagging::{
@@ -321,8 +321,8 @@ impl Sheet {
 
     /// Draws the page gathered so far and begins a new one.
     fn flush(&mut self) -> Result<(), CopyError> {
-        let settings = PageSettings::from_wh(WIDTH, HEIGHT)
-            .ok_or_else(|| CopyError::Pdf("the page has no size".to_owned()))?;
+        let settings =
+            PageSettings::from_wh(WIDTH, HEIGHT).ok_or_else(|| CopyError::Pdf("the page has no size".to_owned()))?;
         let mut page = self.document.start_page_with(settings);
         let mut surface = page.surface();
         for Stroke { x, y, size, face, text, owner } in self.strokes.drain(..) {

@@ -10,8 +10,7 @@ const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
 /// Periods readings are summed up by; the shortest that keeps the table within its bound is taken.
-const PERIODS: [i64; 8] =
-    [15 * MINUTE, 60 * MINUTE, 360 * MINUTE, DAY, 7 * DAY, 30 * DAY, 365 * DAY, 3_650 * DAY];
+const PERIODS: [i64; 8] = [15 * MINUTE, 60 * MINUTE, 360 * MINUTE, DAY, 7 * DAY, 30 * DAY, 365 * DAY, 3_650 * DAY];
 
 /// The shortest period with which all codes together stay within the bound.
 fn period(codes: &[(Code, DeviceTime, DeviceTime)]) -> i64 {
@@ -81,9 +80,9 @@ pub(super) fn write(press: &mut Press<'_>, source: &mut dyn Source, summary: &mu
             .collect();
         if !rows.is_empty() {
             let columns = [
-                (words.from, 0.24),
-                (words.count, 0.12),
-                (words.lowest, 0.13),
+                (words.from, 0.23),
+                (words.count, 0.11),
+                (words.lowest, 0.15),
                 (words.highest, 0.13),
                 (words.last, 0.12),
                 (words.doubtful, 0.13),
@@ -104,13 +103,8 @@ pub(super) fn write(press: &mut Press<'_>, source: &mut dyn Source, summary: &mu
             })
             .collect();
         if !rows.is_empty() {
-            let columns = [
-                (words.from, 0.25),
-                (words.to, 0.25),
-                (words.samples, 0.2),
-                (words.rate, 0.15),
-                (words.absent, 0.15),
-            ];
+            let columns =
+                [(words.from, 0.25), (words.to, 0.25), (words.samples, 0.2), (words.rate, 0.15), (words.absent, 0.15)];
             press.sheet.table(&columns, &rows)?;
         }
     }

@@ -20,10 +20,13 @@ words! {
     page: "Seite", "page";
     made_under: "Diese Kopie erhalten Sie nach", "You receive this copy under";
     how_to_read: "Sie ist für Sie kostenfrei. Sie sagt, welche Daten gespeichert sind, wozu, wie lange, und wer sie angesehen hat. Jeder einzelne Messwert und jede Kurve steht in den beiden anderen Fassungen dieser Kopie: als Tabellen (CSV) und für andere Systeme (FHIR).", "It is free of charge. It says which data are stored, what for, for how long, and who looked at them. Every single value and every waveform stands in the other two forms of this copy: as tables (CSV) and for other systems (FHIR).";
-    name: "Name", "Name";
+    family: "Familienname", "Family name";
+    given: "Vorname", "Given name";
     birth_date: "Geburtsdatum", "Date of birth";
     record_number: "Aktenzeichen", "Record number";
     pseudonym: "Pseudonym Ihrer Werte", "Pseudonym of your values";
+    insurance_number: "Versichertennummer", "Insurance number";
+    other_name: "Weiteres Pseudonym", "Another pseudonym";
     controller: "Verantwortlich", "Controller";
     made_at: "Erstellt am", "Made on";
     restricted_since: "Verarbeitung eingeschränkt seit", "Processing restricted since";
@@ -59,7 +62,7 @@ words! {
     purpose: "Zweck", "Purpose";
     form: "Formular", "Form";
     state: "Stand", "State";
-    given: "erteilt", "given";
+    consented: "erteilt", "given";
     until: "bis", "until";
     declined: "abgelehnt", "declined";
     withdrawn: "widerrufen am", "withdrawn on";
@@ -112,7 +115,9 @@ impl Words {
         let (de, en) = match right {
             Right::Access => ("Auskunft", "access"),
             Right::Correction => ("Berichtigung", "correction"),
-            Right::Erasure => ("Löschung, soweit keine Aufbewahrungspflicht besteht", "erasure, unless the law demands keeping"),
+            Right::Erasure => {
+                ("Löschung, soweit keine Aufbewahrungspflicht besteht", "erasure, unless the law demands keeping")
+            }
             Right::Restriction => ("Einschränkung", "restriction"),
             Right::Portability => ("Übertragbarkeit", "portability"),
             Right::Objection => ("Widerspruch", "objection"),
