@@ -185,8 +185,10 @@ impl AccessRules {
                 continue;
             }
             match self.ask(question, role, grant) {
-                Verdict::Yes { policies } if granted.is_none() => granted = Some((role, grant, policies)),
-                Verdict::Yes { .. } => {}
+                Verdict::Yes { policies } => {
+                    granted = Some((role, grant, policies));
+                    break;
+                }
                 Verdict::No { reason, policies } if reason >= denied.0 || denied.1.is_none() => {
                     denied = (reason, Some(Arc::clone(&role.id)), policies);
                 }
