@@ -4,23 +4,23 @@ use obhut_interop::*;
 use obhut_model::*;
 use serde_json::json;
 
-pub const START: i64 = 1_772_000_000_000_000;
+pub(crate) const START: i64 = 1_772_000_000_000_000;
 
-pub fn at(micros: i64) -> ServerTime {
+pub(crate) fn at(micros: i64) -> ServerTime {
     ServerTime::from_micros(micros)
 }
 
-pub fn device(micros: i64) -> DeviceTime {
+pub(crate) fn device(micros: i64) -> DeviceTime {
     DeviceTime::from_micros(micros)
 }
 
 /// A source in memory.
 #[derive(Clone, Default)]
-pub struct Store {
-    pub readings: Vec<(Code, Vec<Stretch>)>,
-    pub accesses: Vec<Access>,
+pub(crate) struct Store {
+    pub(crate) readings: Vec<(Code, Vec<Stretch>)>,
+    pub(crate) accesses: Vec<Access>,
     /// Most values in one answer so far: what a caller had to hold at once.
-    pub most: usize,
+    pub(crate) most: usize,
 }
 
 impl Source for Store {
@@ -78,12 +78,12 @@ fn cut(stretch: &Stretch, range: TimeRange) -> Option<Stretch> {
     }
 }
 
-pub fn step(text: &str) -> Decimal {
+pub(crate) fn step(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
 /// Numbers once a second from `START` on.
-pub fn seconds(step_text: &str, values: &[Option<i32>]) -> Stretch {
+pub(crate) fn seconds(step_text: &str, values: &[Option<i32>]) -> Stretch {
     Stretch::Numerics {
         step: step(step_text),
         values: values
@@ -94,7 +94,7 @@ pub fn seconds(step_text: &str, values: &[Option<i32>]) -> Stretch {
     }
 }
 
-pub fn wave(hertz: u16, gain: f64, baseline: i32, samples: Vec<i16>) -> Stretch {
+pub(crate) fn wave(hertz: u16, gain: f64, baseline: i32, samples: Vec<i16>) -> Stretch {
     Stretch::Waveform {
         start: device(START + 123_457),
         rate: SampleRate::from_hertz(hertz).unwrap(),
@@ -104,7 +104,7 @@ pub fn wave(hertz: u16, gain: f64, baseline: i32, samples: Vec<i16>) -> Stretch 
     }
 }
 
-pub fn access(index: u64) -> Access {
+pub(crate) fn access(index: u64) -> Access {
     Access {
         index,
         at: at(START + index as i64 * 60_000_000),
@@ -126,7 +126,7 @@ pub fn access(index: u64) -> Access {
 }
 
 /// Somebody with everything a copy can hold; `text` stands wherever people can write.
-pub fn dossier(language: Language, text: &str) -> Dossier {
+pub(crate) fn dossier(language: Language, text: &str) -> Dossier {
     let case = |n: u8| CaseId::from_random([n; 16]);
     Dossier {
         made_at: at(START + 86_400_000_000),
@@ -216,14 +216,14 @@ pub fn dossier(language: Language, text: &str) -> Dossier {
     }
 }
 
-pub fn written(format: Format, dossier: &Dossier, store: &mut Store) -> (Vec<u8>, Summary) {
+pub(crate) fn written(format: Format, dossier: &Dossier, store: &mut Store) -> (Vec<u8>, Summary) {
     let mut out = Vec::new();
     let summary = obhut_interop::write(format, dossier, store, &obhut_interop::time::Utc, [9; 16], &mut out).unwrap();
     (out, summary)
 }
 
 /// The files of a zip.
-pub fn files(bytes: &[u8]) -> std::collections::BTreeMap<String, String> {
+pub(crate) fn files(bytes: &[u8]) -> std::collections::BTreeMap<String, String> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     (0..zip.len())
         .map(|index| {
