@@ -55,7 +55,6 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A decision that was recorded. Opens data of one patient for one action, for a short while.
-#[must_use = "a permit was recorded and should be used"]
 pub struct Permit {
     asked: Asked,
     role: Arc<str>,

@@ -247,8 +247,7 @@ fn write_tar<W: Write>(
         header.set_entry_type(tar::EntryType::Regular);
         header.set_mode(0o600);
         header.set_size(length);
-        let from =
-            Watched { from: file.take(length), done: &mut done, total, watch, stopped: &mut stopped };
+        let from = Watched { from: file.take(length), done: &mut done, total, watch, stopped: &mut stopped };
         let exact = Exact { from, left: length };
         if let Err(error) = tar.append_data(&mut header, &part.name, exact) {
             return Err(stopped.unwrap_or_else(|| fail(error)));

@@ -22,7 +22,9 @@ pub enum BackupError {
     #[error("there is no room for the backup in `{}`; what was begun is removed again", .0.display())]
     Full(PathBuf),
     /// No recovery key was ever made.
-    #[error("there is no recovery key yet; make one with `obhut backup key --to FILE` and keep it away from the server")]
+    #[error(
+        "there is no recovery key yet; make one with `obhut backup key --to FILE` and keep it away from the server"
+    )]
     NoRecoveryKey,
     /// A recovery key's file is not usable.
     #[error("the recovery key {0}")]
@@ -37,13 +39,17 @@ pub enum BackupError {
     #[error("the archive was changed or cut off; its {0} does not match")]
     Changed(&'static str),
     /// The archive of keys is past its time.
-    #[error("the archive of keys ran out on {0}; keys are kept no longer than the charter says, so that who was erased since stays erased")]
+    #[error(
+        "the archive of keys ran out on {0}; keys are kept no longer than the charter says, so that who was erased since stays erased"
+    )]
     KeysExpired(String),
     /// Data and keys do not belong together.
     #[error("data and keys do not belong together: the keys must be of the same installation and as new as the data")]
     NotAPair,
     /// There is no archive of keys beside the data.
-    #[error("there is no archive of keys beside the data; bring the newest `.keys.obk` and the `.root.obk` into the same directory")]
+    #[error(
+        "there is no archive of keys beside the data; bring the newest `.keys.obk` and the `.root.obk` into the same directory"
+    )]
     NoKeys,
     /// Restoring would overwrite something.
     #[error("`{}` is not empty; a backup is restored only into an empty directory", .0.display())]

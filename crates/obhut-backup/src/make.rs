@@ -193,9 +193,7 @@ impl Backups {
     fn clear_staging(&self) -> Result<(), BackupError> {
         let staging = self.dir.join(STAGING);
         match std::fs::remove_dir_all(&staging) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(BackupError::io("remove", &staging, error))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BackupError::io("remove", &staging, error)),
             _ => Ok(()),
         }
     }
@@ -489,11 +487,8 @@ fn after(now: ServerTime, seconds: u64) -> i64 {
 }
 
 fn parts(below: &str, pictured: &[Pictured]) -> Vec<Part> {
-    let part = |file: &Pictured| Part {
-        name: format!("{below}/{}", file.name),
-        from: file.path.clone(),
-        length: file.length,
-    };
+    let part =
+        |file: &Pictured| Part { name: format!("{below}/{}", file.name), from: file.path.clone(), length: file.length };
     pictured.iter().map(part).collect()
 }
 

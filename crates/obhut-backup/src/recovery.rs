@@ -129,7 +129,8 @@ impl RecoveryKey {
     /// # Errors
     /// [`BackupError`] if it cannot be read or is not a recovery key.
     pub fn read(path: &Path) -> Result<Self, BackupError> {
-        let text = Zeroizing::new(files::read(path, FILE_BYTES_MAX).map_err(|error| BackupError::io("read", path, error))?);
+        let text =
+            Zeroizing::new(files::read(path, FILE_BYTES_MAX).map_err(|error| BackupError::io("read", path, error))?);
         let text = std::str::from_utf8(&text).map_err(|_| BackupError::RecoveryKey("is not text"))?;
         let file: File = toml::from_str(text).map_err(|_| BackupError::RecoveryKey("is not understood"))?;
         if file.format != FORMAT {

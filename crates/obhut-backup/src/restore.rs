@@ -241,7 +241,9 @@ fn find_erasures(
         });
     }
     match newest {
-        Some((list, bytes)) if list.as_of().micros() >= data.made_at && list.entries().len() as u64 >= data.erasures => {
+        Some((list, bytes))
+            if list.as_of().micros() >= data.made_at && list.entries().len() as u64 >= data.erasures =>
+        {
             Ok(Some((list, bytes)))
         }
         _ => Err(BackupError::NoErasures),

@@ -8,14 +8,16 @@
 //! here names a patient.
 
 pub mod admin;
+pub mod api;
 pub mod assets;
+pub mod desk;
 mod est;
 pub mod live;
 mod metrics;
 pub mod page;
 pub mod server;
-pub mod session;
 pub mod state;
+pub mod who;
 
 pub use est::StoreRegister;
 pub use state::{AppState, CharterInForce, CharterSource, Parts};

@@ -1,5 +1,6 @@
 //! Sockets: HTTPS for people and devices, a Unix socket for the operator. No decisions here; the routers make them.
 
+use crate::who::{PeerAccount, PeerAddress};
 use axum::Router;
 use axum::body::Body;
 use hyper::server::conn::{http1, http2};
@@ -41,6 +42,27 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct PeerCertificate(pub Option<Arc<[u8]>>);
 
+/// What is known of the other side of a connection; put beside every request that comes over it.
+#[derive(Debug, Clone)]
+struct Peer {
+    certificate: PeerCertificate,
+    address: Option<PeerAddress>,
+    account: Option<PeerAccount>,
+}
+
+impl Peer {
+    fn mark<B>(&self, request: &mut hyper::Request<B>) {
+        let extensions = request.extensions_mut();
+        extensions.insert(self.certificate.clone());
+        if let Some(address) = self.address {
+            extensions.insert(address);
+        }
+        if let Some(account) = self.account {
+            extensions.insert(account);
+        }
+    }
+}
+
 /// Serves `router` over TLS until `stop`; then ends what is open within a few seconds.
 ///
 /// # Errors
@@ -80,7 +102,12 @@ pub async fn serve_https(
                 let certificate =
                     tls.peer_certificates().and_then(|chain| chain.first()).map(|c| Arc::from(c.as_ref()));
                 let version = if tls.alpn_protocol() == Some(b"h2") { Version::Http2 } else { Version::Http1 };
-                serve_connection(stream, version, router, PeerCertificate(certificate), stop).await;
+                let peer = Peer {
+                    certificate: PeerCertificate(certificate),
+                    address: Some(PeerAddress(peer.ip().to_canonical())),
+                    account: None,
+                };
+                serve_connection(stream, version, router, peer, stop).await;
             }
         });
     }
@@ -141,13 +168,8 @@ enum Version {
 /// Serves one connection until it ends, or shortly after `stop`.
 // SECURITY: the version is what was agreed on in the handshake. Telling it from the first bytes would wait for them without end, and silent
 // connections would take every place.
-async fn serve_connection<S>(
-    stream: S,
-    version: Version,
-    router: Router,
-    peer: PeerCertificate,
-    stop: CancellationToken,
-) where
+async fn serve_connection<S>(stream: S, version: Version, router: Router, peer: Peer, stop: CancellationToken)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let requests = Arc::new(Notify::new());
@@ -155,7 +177,7 @@ async fn serve_connection<S>(
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         heard.notify_one();
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer.clone());
+        peer.mark(&mut request);
         router.clone().oneshot(request)
     });
     /// Both kinds of connection end alike, but share no trait.
@@ -230,7 +252,10 @@ impl AdminSocket {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            tasks.spawn(serve_connection(socket, Version::Http1, router.clone(), PeerCertificate(None), stop.clone()));
+            // SECURITY: without an account there is no operator; every route behind this socket asks for one.
+            let account = socket.peer_cred().ok().map(|account| PeerAccount(account.uid()));
+            let peer = Peer { certificate: PeerCertificate(None), address: None, account };
+            tasks.spawn(serve_connection(socket, Version::Http1, router.clone(), peer, stop.clone()));
         }
         tasks.close();
         let _ = tokio::time::timeout(DRAIN_WITHIN, tasks.wait()).await;

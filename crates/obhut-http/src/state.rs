@@ -4,21 +4,25 @@
 //!
 //! INVARIANT: the tables the gateway decides by are derived from charter and records by [`AppState::refresh`] alone.
 
+use crate::desk::{self, Desk};
 use crate::live::{LiveDevice, LiveWard, Plan, PlanBed, SystemState};
-use crate::session::{NoRandomness, SessionBook};
 use arc_swap::ArcSwap;
+use obhut_access::AccessRules;
 use obhut_charter::Checked;
 use obhut_charter::rules::Rules;
 use obhut_gateway::{BindingTable, Clock, Counters, DeviceTable, Door, GatewayContext, Limits, Refusal, Sessions};
 use obhut_model::{BedId, DeviceId, DeviceTime, ServerTime};
 use obhut_pki::est::Enrolment;
 use obhut_pki::{Authority, RefusalCounters, Revocations, Serial, UnixTime};
+use obhut_register::Register;
+use obhut_scribe::Scribe;
+use obhut_signin::{SessionRules, SignIn};
 use obhut_store::{DeviceAtBed, DeviceRecord, Health, Readings, Records, StoreError, SubjectInBed};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
 
 /// The real time, for certificates and invitations; ward time may run faster in a demonstration.
@@ -41,8 +45,10 @@ pub struct CharterInForce {
     pub name: String,
     /// As checked.
     pub checked: Checked,
-    /// As compiled.
+    /// As compiled for readings.
     pub rules: Arc<Rules>,
+    /// As compiled for people.
+    pub access: Arc<AccessRules>,
     /// Ward identifier and name.
     pub ward: (String, String),
     /// Beds with their labels, in the charter's order.
@@ -78,14 +84,22 @@ pub struct Parts {
     pub enrolment: Arc<Enrolment>,
     /// What TLS on the HTTPS port refuses.
     pub https_refusals: Arc<RefusalCounters>,
+    /// Writes the ledger.
+    pub scribe: Arc<Scribe>,
+    /// People, consents, cases.
+    pub register: Arc<Register>,
+    /// How people come in.
+    pub signin: Arc<SignIn>,
 }
 
 /// Everything the routers share.
 pub struct AppState {
     /// Ward time.
     pub clock: Arc<dyn Clock>,
-    /// Links and sessions of people.
-    pub sessions: SessionBook,
+    /// The desk every request for stored or naming data passes.
+    pub desk: Arc<Desk>,
+    /// How people come in.
+    pub signin: Arc<SignIn>,
     /// The live ward.
     pub live: Arc<LiveWard>,
     /// The charter in force.
@@ -108,6 +122,8 @@ pub struct AppState {
     pub https_address: OnceLock<SocketAddr>,
     /// Where devices connect, once they can.
     pub gateway_address: OnceLock<SocketAddr>,
+    /// Who turns keys over; a tool that only looks has none.
+    pub keys: OnceLock<Arc<dyn crate::api::KeyRoom>>,
     /// Set when the device door opens; a tool has none.
     door: Arc<OnceLock<DoorView>>,
     charter_source: CharterSource,
@@ -157,9 +173,18 @@ impl AppState {
             parts.charter.rules.clone(),
             Box::new(system),
         );
+        let desk = Desk::new(
+            parts.charter.access.clone(),
+            desk::Ward::of(&parts.charter),
+            parts.scribe,
+            parts.register,
+            parts.records.clone(),
+            parts.clock.clone(),
+        );
         let state = Arc::new(Self {
             clock: parts.clock,
-            sessions: SessionBook::default(),
+            desk,
+            signin: parts.signin,
             live,
             charter: ArcSwap::from_pointee(parts.charter),
             records: parts.records,
@@ -172,6 +197,7 @@ impl AppState {
             stopping: CancellationToken::new(),
             https_address: OnceLock::new(),
             gateway_address: OnceLock::new(),
+            keys: OnceLock::new(),
             charter_source: parts.charter_source,
             public_name: parts.public_name,
             reload_refused,
@@ -303,16 +329,20 @@ impl AppState {
             charter.rules.retention.iter().map(|class| (class.id.clone(), class.seconds)).collect();
         self.readings.set_retention(&classes);
         self.rules.store(charter.rules.clone());
+        self.desk.set_rules(charter.access.clone(), desk::Ward::of(&charter));
+        let access = charter.checked.access();
+        self.signin.sessions.set_rules(SessionRules::new(
+            Duration::from_secs(access.session_max.seconds()),
+            Duration::from_secs(access.idle_lock.seconds()),
+        ));
         self.live.set_rules(charter.rules.clone());
     }
 
-    /// A new one-time link to the ward page.
-    ///
-    /// # Errors
-    /// [`NoRandomness`].
-    pub fn new_link(&self) -> Result<String, NoRandomness> {
+    /// The address of a page of this server, for links.
+    #[must_use]
+    pub fn address(&self) -> String {
         let port = self.https_address.get().map_or(8443, SocketAddr::port);
-        Ok(format!("https://{}:{port}/#enter={}", self.public_name, self.sessions.new_link()?))
+        format!("https://{}:{port}", self.public_name)
     }
 
     /// Lets pages and operator see the device door, once it is open.

@@ -74,7 +74,8 @@ impl ErasureList {
     /// # Errors
     /// [`RetentionError::List`] if it is not what it should be.
     pub fn parse(bytes: &[u8], signer: &str) -> Result<Self, RetentionError> {
-        let signed: Signed<'_> = serde_json::from_slice(bytes).map_err(|_| RetentionError::List("is not understood"))?;
+        let signed: Signed<'_> =
+            serde_json::from_slice(bytes).map_err(|_| RetentionError::List("is not understood"))?;
         if !is_signed(signer, LABEL, signed.list.get().as_bytes(), &signed.signature) {
             return Err(RetentionError::List("is not signed by this installation, or was changed"));
         }

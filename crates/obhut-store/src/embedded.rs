@@ -174,7 +174,12 @@ impl EmbeddedStore {
         }
     }
 
-    fn open_locked(dir: &Path, holder: &Arc<dyn KeyProvider>, options: Options, lock: File) -> Result<Self, StoreError> {
+    fn open_locked(
+        dir: &Path,
+        holder: &Arc<dyn KeyProvider>,
+        options: Options,
+        lock: File,
+    ) -> Result<Self, StoreError> {
         let (random, provider, now) = (&*options.random, &**holder, (options.now)());
         let nonces = NonceSource::new(random).map_err(|_| StoreError::Key)?;
         let keys = KeyStore::open(dir, &Tools { provider, random, nonces: &nonces, now })?;

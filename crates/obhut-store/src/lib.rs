@@ -38,8 +38,8 @@ pub use obhut_access::Sealed;
 pub use obhut_vault::{Domain, Pseudonym};
 pub use patient::{Identity, IdentityVersion, Sex};
 pub use records::keys::{KeyStatus, Rotated};
-pub use snapshot::{Picture, Pictured, copy_database};
 pub use removal::{Destroyed, Due, Ended, Held, Removal, Rows, Step};
+pub use snapshot::{Picture, Pictured, copy_database};
 
 #[cfg(test)]
 mod tests;

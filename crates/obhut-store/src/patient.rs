@@ -126,7 +126,10 @@ mod tests {
             ("", "", vec![], ""),
         ] {
             let identity = Identity::of(text, "1964-08-12", " 4711 ");
-            assert_eq!((identity.family.as_str(), identity.given.clone()), (family, given.into_iter().map(str::to_owned).collect()));
+            assert_eq!(
+                (identity.family.as_str(), identity.given.clone()),
+                (family, given.into_iter().map(str::to_owned).collect())
+            );
             assert_eq!(identity.name(), shown);
             assert_eq!(identity.has_name(), !text.is_empty());
             assert_eq!(identity.record_number, "4711");

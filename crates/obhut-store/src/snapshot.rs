@@ -90,13 +90,12 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
     source.busy_timeout(std::time::Duration::from_secs(10)).map_err(StoreError::Database)?;
     let mut target = Connection::open(to).map_err(StoreError::Database)?;
     // All pages in one step: one read transaction, which no writer waits for, and nothing to begin again.
-    Backup::new(&source, &mut target)
-        .and_then(|backup| backup.step(-1))
-        .map_err(StoreError::Database)
-        .and_then(|state| match state {
+    Backup::new(&source, &mut target).and_then(|backup| backup.step(-1)).map_err(StoreError::Database).and_then(
+        |state| match state {
             rusqlite::backup::StepResult::Done => Ok(()),
             _ => Err(StoreError::Conflict("a record database is busy; try again".into())),
-        })
+        },
+    )
 }
 
 fn link_journals(inner: &Inner, into: &Path, out: &mut Vec<Pictured>) -> io::Result<()> {

@@ -31,7 +31,9 @@ pub enum Domain {
 
 /// Not a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a domain is `care`, `device-network`, `quality`, `project/` or `recipient/` with an identifier of the charter")]
+#[error(
+    "a domain is `care`, `device-network`, `quality`, `project/` or `recipient/` with an identifier of the charter"
+)]
 pub struct NoDomain;
 
 impl fmt::Display for Domain {

@@ -170,7 +170,8 @@ mod tests {
         ] {
             assert_eq!(age_years(birth, day), want, "{birth} {day}");
         }
-        for (age, years, want) in [(0, 5, "0-4"), (44, 5, "40-44"), (89, 20, "80-89"), (90, 5, "90+"), (104, 20, "90+")] {
+        for (age, years, want) in [(0, 5, "0-4"), (44, 5, "40-44"), (89, 20, "80-89"), (90, 5, "90+"), (104, 20, "90+")]
+        {
             assert_eq!(age_band(Some(age), years), want);
         }
     }

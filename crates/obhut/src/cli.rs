@@ -87,13 +87,39 @@ pub enum Command {
         after_help = "Example:\n  obhut patient unbind --bed bed-03\n\nEach of these has examples of its own: add --help to it."
     )]
     Patient(Patient),
+    /// Verify the ledger, prove an entry, export events.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut ledger key\n\nEach of these has examples of its own: add --help to it."
+    )]
+    Ledger(crate::ledger::Ledger),
+    /// Cosign the ledgers of other sites.
+    Witness(crate::witness::Witness),
+    /// Say how keys stand, and turn them over while the server runs.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut keys status\n\nEach of these has examples of its own: add --help to it."
+    )]
+    Keys(crate::keys::Keys),
+    /// Say who may come in, make one-time links, and close accounts.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut people list\n\nEach of these has examples of its own: add --help to it."
+    )]
+    People(crate::people::People),
+    /// Answer requests of patients: access, correction, erasure, restriction, portability, objection.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut request list\n\nEach of these has examples of its own: add --help to it."
+    )]
+    Request(crate::request::Request),
     /// List and export stored readings.
     #[command(
         subcommand,
         after_help = "Example:\n  obhut readings list --bed bed-01\n\nEach of these has examples of its own: add --help to it."
     )]
     Readings(Readings),
-    /// Print a new one-time link to the ward page.
+    /// Print a one-time link for the first administrator, while nobody looks after people; later see `obhut people`.
     #[command(after_help = "Example:\n  obhut --data demo-data link")]
     Link,
     /// Say what is wrong with an installation and how to mend it.

@@ -14,7 +14,8 @@ use crate::open::{self, Options};
 use crate::serve::{self, Running, Told};
 use anyhow::{Context, Result, bail};
 use devices::Fleet;
-use obhut_http::admin;
+use obhut_http::api::people;
+use obhut_http::{AppState, admin};
 use obhut_model::{DeviceTime, ModelId};
 use obhut_sim::recordings::{self, Recording};
 use obhut_sim::ward::{self, Bed, Models};
@@ -69,7 +70,8 @@ pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> 
     let fleet =
         Fleet::start(beds, began.plus_micros(-BEFORE_MICROS), &client, &running, &config, demo, &progress).await?;
     let told = Told::listen()?;
-    print_welcome(&running, &fleet, &config, demo, lang)?;
+    let links = links(&state, lang).await?;
+    print_welcome(&running, &fleet, &config, demo, lang, &links);
 
     until_over(demo, &fleet, told, &running).await;
     progress.begin("stopping", "wird beendet");
@@ -140,19 +142,52 @@ fn plan(demo: &cli::Demo, recordings: &[Arc<Recording>], start: DeviceTime) -> R
     ward::build(&options).context("the ward could not be set up")
 }
 
-fn print_welcome(running: &Running, fleet: &Fleet, config: &Config, demo: &cli::Demo, lang: Language) -> Result<()> {
-    let link = running.opened.state.new_link()?;
+/// A link into each role of the charter that people of the hospital have, the nurse's first. In the demonstration, and only there, a link is enough.
+async fn links(state: &Arc<AppState>, lang: Language) -> Result<Vec<(String, String)>> {
+    state.signin.demonstrate();
+    let charter = state.charter.load_full();
+    let mut roles: Vec<_> = people::roles_for_demo(&charter).collect();
+    roles.sort_by_key(|role| role.id.as_str() != "nurse");
+    let mut links = Vec::new();
+    for role in roles {
+        let name = match lang {
+            Language::De => role.text.de.clone(),
+            Language::En => role.text.en.clone(),
+        };
+        let (_, link) = people::demo_link(state, role.id.as_str(), &format!("Demo: {name}"))
+            .await
+            .with_context(|| format!("the link for the role `{}` could not be made", role.id.as_str()))?;
+        links.push((name, link));
+    }
+    Ok(links)
+}
+
+fn print_welcome(
+    running: &Running,
+    fleet: &Fleet,
+    config: &Config,
+    demo: &cli::Demo,
+    lang: Language,
+    links: &[(String, String)],
+) {
     let data = config.data.display();
+    let width = links.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> = links.iter().map(|(name, link)| format!("    {name:<width$}  {link}")).collect();
     if demo.headless {
-        println!("{link}");
-        return Ok(());
+        // The first line is a link alone, for scripts.
+        links.first().into_iter().for_each(|(_, link)| println!("{link}"));
+        lines.iter().for_each(|line| println!("{line}"));
+        return;
     }
     for line in fleet.stories() {
         println!("    {line}");
     }
     match lang {
         Language::De => {
-            println!("\n  Die Station ist live. Im Browser öffnen (Link gilt einmal):\n\n    {link}\n");
+            println!(
+                "\n  Die Station ist live. Im Browser öffnen, je Rolle ein Link (jeder gilt einmal):\n\n{}\n",
+                lines.join("\n")
+            );
             println!(
                 "  Der Browser kennt die Zertifizierungsstelle dieser Demo nicht und warnt; ihr Wurzelzertifikat:"
             );
@@ -163,7 +198,10 @@ fn print_welcome(running: &Running, fleet: &Fleet, config: &Config, demo: &cli::
             println!("  Verteiltes Informationssystem; nicht als primärer Alarm zu verwenden. Strg-C beendet.");
         }
         Language::En => {
-            println!("\n  The ward is live. Open in a browser (the link works once):\n\n    {link}\n");
+            println!(
+                "\n  The ward is live. Open in a browser, a link for each role (each works once):\n\n{}\n",
+                lines.join("\n")
+            );
             println!(
                 "  The browser does not know this demo's certificate authority and will warn; its root certificate:"
             );
@@ -174,7 +212,6 @@ fn print_welcome(running: &Running, fleet: &Fleet, config: &Config, demo: &cli::
             println!("  Distributed information system; not to be relied on as primary alarm. Ctrl-C ends it.");
         }
     }
-    Ok(())
 }
 
 /// Waits for the end: Ctrl-C, SIGTERM, the time set, or with `--once` the end of every recording.

@@ -131,7 +131,11 @@ fn people(config: &Config, report: &mut Report) {
     match config.oidc() {
         Ok(None) => {}
         Ok(Some(oidc)) => report.good("provider", format!("{oidc:?}; not asked, it may be down")),
-        Err(error) => report.wrong("provider", format!("{error:#}"), "mend `[identity.oidc]`; packaging/obhut.toml shows every key"),
+        Err(error) => report.wrong(
+            "provider",
+            format!("{error:#}"),
+            "mend `[identity.oidc]`; packaging/obhut.toml shows every key",
+        ),
     }
 }
 

@@ -120,7 +120,8 @@ impl KeyRing {
         self.authority.rewrap().context("the authority's keys cannot be wrapped anew")?;
         let mut anew = vec!["store", "identity vault", "register", "certificate authority"];
         if self.ledger.exists() {
-            LedgerKeys::rewrap(&self.ledger, &*self.top, &*self.top).context("the ledger's keys cannot be wrapped anew")?;
+            LedgerKeys::rewrap(&self.ledger, &*self.top, &*self.top)
+                .context("the ledger's keys cannot be wrapped anew")?;
             anew.push("ledger");
         }
         provider::settle(&self.spec).context("the new top key cannot take the old one's place")?;

@@ -14,10 +14,15 @@ mod devices;
 mod doctor;
 mod exit;
 mod export;
+mod keys;
+mod ledger;
 mod logging;
 mod open;
+mod people;
 mod print;
+mod request;
 mod serve;
+mod witness;
 
 use clap::Parser;
 use cli::{Cli, Command, Language, Output};
@@ -50,9 +55,18 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Demo(demo) => return demo::run(demo, &cli.place, lang).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => return doctor::run(&cli.place, cli.output).await,
+        Command::Witness(arguments) => {
+            logging::start(false, logging::Quiet::Warnings);
+            return witness::run(arguments).await.map(|()| ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let config = Config::find(&cli.place)?;
+    if let Command::Ledger(command) = &cli.command
+        && let Some(code) = ledger::verify(&config, command, cli.output)
+    {
+        return Ok(code);
+    }
     if let Command::Serve(serve) = &cli.command {
         return serve::run(config, serve).await.map(|()| ExitCode::SUCCESS);
     }
@@ -62,10 +76,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Device(command) => devices::device(&client, command, cli.output).await?,
         Command::Bed(command) => devices::bed(&client, command, cli.output).await?,
         Command::Patient(command) => devices::patient(&client, command, cli.output).await?,
+        Command::Ledger(command) => ledger::run(&client, command, cli.output).await?,
+        Command::Keys(command) => keys::run(&client, command, cli.output).await?,
+        Command::People(command) => people::run(&client, command, cli.output).await?,
+        Command::Request(command) => request::run(&client, command, cli.output).await?,
         Command::Readings(command) => export::readings(&client, command, cli.output).await?,
         Command::Charter(_) => charter::reload(&client, cli.output).await?,
         Command::Link => link(&client, cli.output).await?,
-        Command::Serve(_) | Command::Demo(_) | Command::Doctor => {}
+        Command::Serve(_) | Command::Demo(_) | Command::Doctor | Command::Witness(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -75,13 +93,13 @@ async fn link(client: &client::Client, output: Output) -> anyhow::Result<()> {
         return Err(exit::Failure {
             exit: exit::Exit::NoServer,
             message: "a link is made by a running server".to_owned(),
-            hint: Some("start it: `obhut serve` or `obhut demo`; it prints a link".to_owned()),
+            hint: Some("start it: `obhut serve` or `obhut demo`".to_owned()),
         }
         .into());
     }
     let answer = client.ask(http::Method::POST, "/v1/link", None).await?;
     print::show(output, &answer, |answer| {
-        println!("{}\nonce, within {} minutes", print::text(answer, "link"), print::text(answer, "minutes"))
+        println!("{}\nworks once, until {}", print::text(answer, "link"), print::time(answer, "expires"))
     });
     Ok(())
 }

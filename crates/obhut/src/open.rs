@@ -3,16 +3,22 @@
 use crate::charter;
 use crate::clock::WardClock;
 use crate::config::Config;
+use crate::keys::{KeyRing, LEDGER_KEYS};
 use anyhow::{Context, Result, bail};
+use obhut_access::AccessRules;
 use obhut_charter::Checked;
 use obhut_http::{AppState, CharterInForce, CharterSource, Parts, StoreRegister};
 use obhut_pki::est::Enrolment;
 use obhut_pki::provider::Create;
 use obhut_pki::{Authority, ProviderSpec, RefusalCounters, Revocations, ServerNames};
+use obhut_register::Register;
+use obhut_scribe::{LedgerKeys, Scribe};
+use obhut_signin::{SessionRules, SignIn};
 use obhut_store::{EmbeddedStore, Readings as _, Records};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The charter in force is kept here, so that a server with a broken charter file still starts under the old one.
 pub const LAST_CHARTER: &str = "charter-in-force.toml";
@@ -77,8 +83,9 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
     make_private(&config.data)?;
     // The charter first: nothing is made on disk for one that cannot rule.
     let (charter, to_keep) = source.first()?;
-    let provider =
-        obhut_pki::provider::open(&top_key(&config.key, store_dir.is_dir())).context("the top key cannot be opened")?;
+    let key = top_key(&config.key, store_dir.is_dir());
+    let top = crate::keys::open_top(&key)?;
+    let provider: Arc<dyn obhut_vault::KeyProvider> = top.clone();
     let store = EmbeddedStore::open(&store_dir, provider.clone(), obhut_store::Options::default())
         .context("the store cannot be opened")?;
     let store = Arc::new(store);
@@ -89,11 +96,19 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
     }
     let names = ServerNames::new(&config.names).context("the server's names are not usable")?;
     let now = obhut_http::state::unix(obhut_http::state::real_now());
-    let authority = Authority::open_or_create(config.data.join("pki"), provider, names, now)
+    let authority = Authority::open_or_create(config.data.join("pki"), provider.clone(), names, now)
         .context("the certificate authority cannot be opened")?;
     let authority = Arc::new(authority);
     let revocations = Arc::new(Revocations::new());
     let records: Arc<dyn Records> = store.clone();
+    let scribe = ledger(config, &*provider)?;
+    let register = Register::open(store.clone()).context("the register of people and cases cannot be opened")?;
+    let access = charter.checked.access();
+    let sessions = SessionRules::new(
+        Duration::from_secs(access.session_max.seconds()),
+        Duration::from_secs(access.idle_lock.seconds()),
+    );
+    let signin = SignIn::new(config.oidc()?, sessions);
     let enrolment =
         Arc::new(Enrolment::new(authority.clone(), Arc::new(StoreRegister(records.clone())), revocations.clone()));
     // Only a demonstration runs at another speed, and only there may stored times lie ahead of the machine's clock.
@@ -112,8 +127,29 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
         revocations,
         enrolment,
         https_refusals: Arc::new(RefusalCounters::new()),
+        scribe,
+        register: Arc::new(register),
+        signin,
     })?;
+    let ring = KeyRing {
+        top,
+        spec: key,
+        store: store.clone(),
+        authority: state.authority.clone(),
+        ledger: config.data.join(LEDGER_KEYS),
+        turning: std::sync::Mutex::new(()),
+    };
+    ring.finish_pending().context("an interrupted replacement of the top key cannot be ended")?;
+    let _ = state.keys.set(Arc::new(ring));
     Ok(Opened { state, store })
+}
+
+/// The ledger: its keys, its log, its spool. One that cannot be written is opened all the same and says that it is down.
+fn ledger(config: &Config, provider: &dyn obhut_vault::KeyProvider) -> Result<Arc<Scribe>> {
+    let origin = format!("{}/ledger", config.names.first().map_or("localhost", String::as_str));
+    let keys = LedgerKeys::open_or_create(&config.data.join(crate::keys::LEDGER_KEYS), &origin, provider)
+        .context("the ledger's keys cannot be opened")?;
+    Scribe::open(obhut_scribe::Options::in_data(&config.data), keys).context("the ledger cannot be opened")
 }
 
 /// The top key as it may be opened: a new one is made only for a new installation; for an old one it would hide that the right one is missing.
@@ -159,12 +195,13 @@ struct Source {
 }
 
 impl Source {
-    fn in_force(&self, name: &str, checked: Checked) -> CharterInForce {
+    fn in_force(&self, name: &str, checked: Checked) -> Result<CharterInForce> {
         let rules = Arc::new(checked.compile());
+        let access = Arc::new(AccessRules::compile(&checked).context("the charter's rules for people cannot be made")?);
         let name =
             Path::new(name).file_name().map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned());
         let beds = checked.beds().iter().take(self.beds.unwrap_or(usize::MAX));
-        CharterInForce {
+        Ok(CharterInForce {
             name,
             ward: (
                 checked.ward().id.to_string(),
@@ -176,7 +213,8 @@ impl Source {
             beds: beds.map(|bed| ((*bed.id).clone(), bed.label.to_string())).collect(),
             checked,
             rules,
-        }
+            access,
+        })
     }
 
     fn kept(&self) -> PathBuf {
@@ -203,7 +241,7 @@ impl Source {
 
     fn load(&self) -> Result<(CharterInForce, String)> {
         let (name, text) = self.read()?;
-        Ok((self.in_force(&name, charter::parse(&name, &text)?), text))
+        Ok((self.in_force(&name, charter::parse(&name, &text)?)?, text))
     }
 
     /// The charter to start under, and its text to be kept; no text if the newest file was refused and the kept one rules.
@@ -217,7 +255,7 @@ impl Source {
             return Err(refused);
         };
         tracing::error!("the charter file was refused; the one in force before stays:\n{refused:#}");
-        Ok((self.in_force(LAST_CHARTER, checked), None))
+        Ok((self.in_force(LAST_CHARTER, checked)?, None))
     }
 
     /// The same source, for loading again while the server runs.

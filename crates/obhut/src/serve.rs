@@ -6,8 +6,9 @@ use crate::logging::{self, Quiet};
 use crate::open::{self, Opened};
 use anyhow::{Context, Result};
 use obhut_gateway::{Door, Limits};
+use obhut_http::api::{keep_register, keep_sessions, people};
 use obhut_http::server::{AdminSocket, serve_https};
-use obhut_http::{admin, page};
+use obhut_http::{AppState, admin, page};
 use obhut_pki::{ClientAuth, server_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,10 +52,24 @@ pub async fn run(mut config: Config, arguments: &cli::Serve) -> Result<()> {
     let told = Told::listen()?;
     let running = start(&config, opened).await?;
     let state = running.opened.state.clone();
-    println!("{}", state.new_link()?);
-    println!("one-time link to the ward page, valid for an hour; another: obhut --data {} link", config.data.display());
+    print_way_in(&state).await?;
     told.stop(&running).await;
     running.stop().await
+}
+
+/// Says how people come in: with the first link while nobody looks after people, with their passkeys from then on.
+async fn print_way_in(state: &Arc<AppState>) -> Result<()> {
+    match people::first_link(state).await.context("the first one-time link could not be made")? {
+        Some(first) => {
+            println!("{}", first.link);
+            println!(
+                "one-time link for the first administrator (role `{}`), valid for an hour: open it and register a passkey",
+                first.role
+            );
+        }
+        None => println!("people sign in at {}", state.address()),
+    }
+    Ok(())
 }
 
 /// What an operator tells the program. Listened for before anything else is offered, so that a stop right after the start is graceful, too.
@@ -122,6 +137,8 @@ pub async fn start(config: &Config, opened: Opened) -> Result<Running> {
     let stop = state.stopping.clone();
     let mut tasks = vec![
         tokio::spawn(keep_live(state.clone())),
+        tokio::spawn(keep_sessions(state.clone())),
+        tokio::spawn(keep_register(state.clone())),
         tokio::spawn(housekeeping(state.clone())),
         tokio::spawn(admin_socket.serve(admin::router(state.clone()), stop.clone())),
     ];
@@ -147,7 +164,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Keeps the live pages fed until the server stops.
-async fn keep_live(state: Arc<obhut_http::AppState>) {
+async fn keep_live(state: Arc<AppState>) {
     tokio::select! {
         () = state.live.clone().run() => {}
         () = state.stopping.cancelled() => {}
@@ -155,7 +172,7 @@ async fn keep_live(state: Arc<obhut_http::AppState>) {
 }
 
 /// Expires what is past its retention, and notices stays that begin or end by the clock.
-async fn housekeeping(state: Arc<obhut_http::AppState>) {
+async fn housekeeping(state: Arc<AppState>) {
     let mut refresh = tokio::time::interval(REFRESH_EVERY);
     let mut expire = tokio::time::interval(EXPIRE_EVERY);
     loop {

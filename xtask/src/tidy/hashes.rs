@@ -91,7 +91,10 @@ mod tests {
             let line = format!("let x = {pattern}y);\n");
             assert_eq!(broken("crates/obhut-store/src/new.rs", &line).len(), 1, "{pattern}");
             assert!(broken("crates/obhut-pki/src/leaf.rs", &line).is_empty(), "{pattern}");
-            assert_eq!(broken("crates/obhut-pki/src/leaf.rs", &format!("fn f(record_number: &str) {{\n{line}}}")).len(), 1);
+            assert_eq!(
+                broken("crates/obhut-pki/src/leaf.rs", &format!("fn f(record_number: &str) {{\n{line}}}")).len(),
+                1
+            );
             assert!(broken("crates/obhut-store/src/tests/x.rs", &line).is_empty());
             assert!(broken("crates/obhut-store/src/new.rs", &format!("// {line}")).is_empty());
         }

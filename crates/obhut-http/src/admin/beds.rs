@@ -1,18 +1,18 @@
-//! Beds and who lies in them: bind with two identifiers, unbind, erase.
+//! Beds and who lies in them: bind with two identifiers, unbind.
 
 use super::devices::{Until, declared_bed};
-use super::{AdminError, blocking, time_or_now};
+use super::time_or_now;
+use crate::api::{ApiError, blocking};
 use crate::state::AppState;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use obhut_model::Subject;
 use obhut_store::{Identity, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Value>, AdminError> {
+pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Value>, ApiError> {
     blocking(move || {
         let (devices, subjects) = state.records.bindings()?;
         let now = time_or_now(&state, None);
@@ -47,7 +47,7 @@ pub(super) struct Admit {
     from: Option<i64>,
 }
 
-fn is_iso_date(text: &str) -> bool {
+pub(crate) fn is_iso_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let number = |part: &str, digits: usize| (part.len() == digits).then(|| part.parse::<u32>().ok()).flatten();
     match parts.as_slice() {
@@ -64,20 +64,20 @@ pub(super) async fn admit(
     State(state): State<Arc<AppState>>,
     Path(bed): Path<String>,
     body: Bytes,
-) -> Result<Json<Value>, AdminError> {
+) -> Result<Json<Value>, ApiError> {
     // What exactly is wrong is not repeated: it would repeat what was typed.
     let admit: Admit = serde_json::from_slice(&body).map_err(|_| {
-        AdminError::bad(
+        ApiError::bad(
             "identity",
             "the identity is not understood",
             "give `name`, `birth_date` and `record_number`, each as text, and nothing else",
         )
     })?;
     if !is_iso_date(&admit.birth_date) {
-        return Err(AdminError::bad("birth_date", "the birth date is not a date", "write it as YYYY-MM-DD"));
+        return Err(ApiError::bad("birth_date", "the birth date is not a date", "write it as YYYY-MM-DD"));
     }
     if admit.record_number.trim().is_empty() || admit.name.trim().is_empty() {
-        return Err(AdminError::bad(
+        return Err(ApiError::bad(
             "identifiers",
             "a patient is bound with a record number, a birth date and a name",
             "read them off the wristband",
@@ -86,7 +86,7 @@ pub(super) async fn admit(
     blocking(move || {
         let bed = declared_bed(&state, &bed)?;
         let from = time_or_now(&state, admit.from);
-        let identity = Identity { name: admit.name, birth_date: admit.birth_date, record_number: admit.record_number };
+        let identity = Identity::of(&admit.name, &admit.birth_date, &admit.record_number);
         let subject = state.records.bind_patient(&identity, &bed, from)?;
         state.refresh()?;
         Ok(Json(json!({"bed": bed.as_str(), "subject": subject.to_string(), "from": from.micros()})))
@@ -98,33 +98,18 @@ pub(super) async fn discharge(
     State(state): State<Arc<AppState>>,
     Path(bed): Path<String>,
     Json(until): Json<Until>,
-) -> Result<Json<Value>, AdminError> {
+) -> Result<Json<Value>, ApiError> {
     blocking(move || {
         let bed = declared_bed(&state, &bed)?;
         let to = time_or_now(&state, until.to);
         let subject = state.records.unbind_patient(&bed, to).map_err(|error| match error {
             StoreError::Unknown(_) => {
-                AdminError::unknown("bed_empty", format!("nobody is bound to bed `{bed}`"), "see `obhut bed list`")
+                ApiError::unknown("bed_empty", format!("nobody is bound to bed `{bed}`"), "see `obhut bed list`")
             }
             other => other.into(),
         })?;
         state.refresh()?;
         Ok(Json(json!({"bed": bed.as_str(), "subject": subject.to_string(), "to": to.micros()})))
-    })
-    .await
-}
-
-pub(super) async fn erase(
-    State(state): State<Arc<AppState>>,
-    Path(subject): Path<String>,
-) -> Result<Json<Value>, AdminError> {
-    let subject: Subject = subject
-        .parse()
-        .map_err(|_| AdminError::bad("subject", "a subject is named by its pseudonym", "see `obhut bed list`"))?;
-    blocking(move || {
-        let erased = state.readings.erase(subject)?;
-        state.refresh()?;
-        Ok(Json(json!({"subject": subject.to_string(), "objects": erased.objects, "bytes": erased.bytes})))
     })
     .await
 }

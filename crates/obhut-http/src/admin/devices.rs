@@ -1,6 +1,7 @@
 //! Devices: invite, list, show, revoke, and put at a bed.
 
-use super::{AdminError, blocking, time_or_now};
+use super::time_or_now;
+use crate::api::{ApiError, blocking};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -36,9 +37,9 @@ pub struct InviteWanted {
     pub serial: String,
 }
 
-fn device_id(text: &str) -> Result<DeviceId, AdminError> {
+fn device_id(text: &str) -> Result<DeviceId, ApiError> {
     DeviceId::new(text).map_err(|error| {
-        AdminError::bad(
+        ApiError::bad(
             "device_name",
             format!("`{text}` is not a device name: {error}"),
             "give a name of your own with `--id`",
@@ -67,7 +68,7 @@ fn view(state: &AppState, record: &DeviceRecord, stays: &[DeviceAtBed], now: Dev
     })
 }
 
-pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Value>, AdminError> {
+pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Value>, ApiError> {
     blocking(move || {
         let devices = state.records.devices()?;
         let (stays, _) = state.records.bindings()?;
@@ -78,17 +79,14 @@ pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Valu
     .await
 }
 
-fn known(state: &AppState, id: &DeviceId) -> Result<DeviceRecord, AdminError> {
+fn known(state: &AppState, id: &DeviceId) -> Result<DeviceRecord, ApiError> {
     let found = state.records.device(id)?;
     found.ok_or_else(|| {
-        AdminError::unknown("device_unknown", format!("device `{id}` is not known"), "see `obhut device list`")
+        ApiError::unknown("device_unknown", format!("device `{id}` is not known"), "see `obhut device list`")
     })
 }
 
-pub(super) async fn show(
-    State(state): State<Arc<AppState>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, AdminError> {
+pub(super) async fn show(State(state): State<Arc<AppState>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     blocking(move || {
         let record = known(&state, &device_id(&id)?)?;
         let (stays, _) = state.records.bindings()?;
@@ -109,13 +107,9 @@ pub(super) async fn show(
 pub(super) async fn invite(
     State(state): State<Arc<AppState>>,
     Json(request): Json<InviteRequest>,
-) -> Result<Json<Value>, AdminError> {
+) -> Result<Json<Value>, ApiError> {
     if request.devices.len() > INVITES_MAX {
-        return Err(AdminError::bad(
-            "too_many",
-            format!("at most {INVITES_MAX} invitations at once"),
-            "split the list",
-        ));
+        return Err(ApiError::bad("too_many", format!("at most {INVITES_MAX} invitations at once"), "split the list"));
     }
     blocking(move || {
         let rows = request.devices.iter().map(|wanted| invite_one(&state, wanted)).collect::<Result<Vec<_>, _>>();
@@ -125,20 +119,20 @@ pub(super) async fn invite(
     .await
 }
 
-fn invite_one(state: &AppState, wanted: &InviteWanted) -> Result<Value, AdminError> {
+fn invite_one(state: &AppState, wanted: &InviteWanted) -> Result<Value, ApiError> {
     let id = device_id(wanted.id.as_deref().unwrap_or(&wanted.serial.to_lowercase()))?;
     let model = ModelId::new(&wanted.model)
         .ok()
         .filter(|model| state.charter.load().rules.models.contains_key(model))
         .ok_or_else(|| {
             let message = format!("the charter declares no model `{}`", wanted.model);
-            AdminError::bad(
+            ApiError::bad(
                 "model_undeclared",
                 message,
                 "declare it under [[device_model]], or see `obhut charter explain`",
             )
         })?;
-    let token = Token::generate().map_err(|error| AdminError::internal(error.to_string()))?;
+    let token = Token::generate().map_err(|error| ApiError::internal(error.to_string()))?;
     let now = crate::state::real_now();
     let expires = now.plus_micros(TOKEN_LIFE_MICROS);
     let record = DeviceRecord {
@@ -168,7 +162,7 @@ pub(super) async fn revoke(
     State(state): State<Arc<AppState>>,
     Path(id): Path<String>,
     Json(revoke): Json<Revoke>,
-) -> Result<Json<Value>, AdminError> {
+) -> Result<Json<Value>, ApiError> {
     blocking(move || {
         let id = device_id(&id)?;
         known(&state, &id)?;
@@ -185,9 +179,9 @@ pub(super) struct Place {
     from: Option<i64>,
 }
 
-pub(super) fn declared_bed(state: &AppState, bed: &str) -> Result<BedId, AdminError> {
+pub(super) fn declared_bed(state: &AppState, bed: &str) -> Result<BedId, ApiError> {
     BedId::new(bed).ok().filter(|bed| state.charter.load().beds.iter().any(|b| b.0 == *bed)).ok_or_else(|| {
-        AdminError::unknown("bed_undeclared", format!("the charter declares no bed `{bed}`"), "see `obhut bed list`")
+        ApiError::unknown("bed_undeclared", format!("the charter declares no bed `{bed}`"), "see `obhut bed list`")
     })
 }
 
@@ -195,7 +189,7 @@ pub(super) async fn place(
     State(state): State<Arc<AppState>>,
     Path(id): Path<String>,
     Json(place): Json<Place>,
-) -> Result<Json<Value>, AdminError> {
+) -> Result<Json<Value>, ApiError> {
     blocking(move || {
         let id = device_id(&id)?;
         known(&state, &id)?;
@@ -218,13 +212,13 @@ pub(super) async fn remove(
     State(state): State<Arc<AppState>>,
     Path(id): Path<String>,
     Json(until): Json<Until>,
-) -> Result<Json<Value>, AdminError> {
+) -> Result<Json<Value>, ApiError> {
     blocking(move || {
         let id = device_id(&id)?;
         known(&state, &id)?;
         let to = time_or_now(&state, until.to);
         state.records.remove_device(&id, to).map_err(|error| match error {
-            StoreError::Unknown(_) => AdminError::unknown(
+            StoreError::Unknown(_) => ApiError::unknown(
                 "device_nowhere",
                 format!("device `{id}` stands at no bed"),
                 "see `obhut device list`",

@@ -1,7 +1,10 @@
 //! Readings for the operator: what there is, and a stream of runs from which the command line makes CSV or WFDB.
 
-use super::{AdminError, blocking, time_or_now};
+use super::{refused_at_the_console, time_or_now};
+use crate::api::{ApiError, blocking};
+use crate::desk::Ask;
 use crate::state::AppState;
+use crate::who::Who;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
@@ -9,6 +12,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use obhut_access::{Action, Permit, Resource};
 use obhut_model::{Code, DeviceTime, Quality, SampleRate, Scale, Subject, TimeRange};
 use obhut_store::Run;
 use serde::{Deserialize, Serialize};
@@ -17,6 +21,8 @@ use std::sync::Arc;
 
 /// Readings are streamed in windows this long, so that a three-day export never lies in memory whole.
 const WINDOW_MICROS: i64 = 15 * 60 * 1_000_000;
+/// How long before its end a permit is renewed: longer than reading one window takes.
+const RENEW_BEFORE_MICROS: i64 = 20 * 1_000_000;
 /// Windows that may wait for a slow reader.
 const WINDOWS_WAITING_MAX: usize = 4;
 
@@ -117,28 +123,39 @@ impl RunLine {
     }
 }
 
-fn subject_of(state: &AppState, which: &Which) -> Result<Subject, AdminError> {
-    if let Some(text) = &which.subject {
+fn subject_of(state: &AppState, subject: Option<&str>, bed: Option<&str>) -> Result<Subject, ApiError> {
+    if let Some(text) = subject {
         return text
             .parse()
-            .map_err(|_| AdminError::bad("subject", "a subject is named by its pseudonym", "see `obhut bed list`"));
+            .map_err(|_| ApiError::bad("subject", "a subject is named by its pseudonym", "see `obhut bed list`"));
     }
-    let bed = which
-        .bed
-        .as_deref()
-        .ok_or_else(|| AdminError::bad("subject", "whose readings?", "give `--subject` or `--bed`"))?;
+    let bed = bed.ok_or_else(|| ApiError::bad("subject", "whose readings?", "give `--subject` or `--bed`"))?;
     let bed = super::devices::declared_bed(state, bed)?;
     let now = time_or_now(state, None);
     let (_, stays) = state.records.bindings()?;
     let stay = stays.iter().find(|s| s.bed == bed && s.from <= now && s.to.is_none_or(|to| now < to));
     stay.map(|s| s.subject).ok_or_else(|| {
-        AdminError::unknown("bed_empty", format!("nobody is bound to bed `{bed}`"), "see `obhut bed list`")
+        ApiError::unknown("bed_empty", format!("nobody is bound to bed `{bed}`"), "see `obhut bed list`")
     })
 }
 
-fn code_of(text: &str) -> Result<Code, AdminError> {
+async fn permit(
+    state: &Arc<AppState>,
+    who: &Who,
+    action: Action,
+    which: &Which,
+    categories: Option<Vec<Arc<str>>>,
+) -> Result<Permit, ApiError> {
+    let (state_of, wanted) = (state.clone(), (which.subject.clone(), which.bed.clone()));
+    let subject = blocking(move || subject_of(&state_of, wanted.0.as_deref(), wanted.1.as_deref())).await?;
+    let mut ask = Ask::new(action, Resource::Patient(state.desk.patient(subject).await?));
+    ask.categories = categories.unwrap_or_default();
+    state.desk.permit(who, ask).await.map_err(refused_at_the_console)
+}
+
+fn code_of(text: &str) -> Result<Code, ApiError> {
     Code::by_reference_id(text).or_else(|| text.parse().ok().map(Code::new)).ok_or_else(|| {
-        AdminError::bad(
+        ApiError::bad(
             "code",
             format!("`{text}` is not a code"),
             "give a reference identifier like `MDC_ECG_HEART_RATE`, or its number",
@@ -154,8 +171,8 @@ fn range(which: &Which) -> TimeRange {
 }
 
 /// Codes wanted, with the part of the range in which there is anything.
-fn plan(state: &AppState, which: &Which) -> Result<(Subject, Vec<(Code, TimeRange)>), AdminError> {
-    let subject = subject_of(state, which)?;
+fn plan(state: &AppState, which: &Which) -> Result<(Subject, Vec<(Code, TimeRange)>), ApiError> {
+    let subject = subject_of(state, which.subject.as_deref(), which.bed.as_deref())?;
     let wanted = which.code.as_deref().map(code_of).transpose()?;
     let range = range(which);
     let codes = state.readings.codes(subject)?;
@@ -171,8 +188,10 @@ fn plan(state: &AppState, which: &Which) -> Result<(Subject, Vec<(Code, TimeRang
 
 pub(super) async fn list(
     State(state): State<Arc<AppState>>,
+    who: Who,
     Query(which): Query<Which>,
-) -> Result<Json<Value>, AdminError> {
+) -> Result<Json<Value>, ApiError> {
+    permit(&state, &who, Action::HistoryView, &which, None).await?;
     blocking(move || {
         let (subject, codes) = plan(&state, &which)?;
         let rows: Vec<Value> = codes
@@ -188,16 +207,23 @@ pub(super) async fn list(
     .await
 }
 
+/// One decision for the whole export: the kinds of data it will hold stand in its entry.
 pub(super) async fn runs(
     State(state): State<Arc<AppState>>,
+    who: Who,
     Query(which): Query<Which>,
-) -> Result<Response, AdminError> {
-    let for_plan = state.clone();
-    let (subject, codes) = blocking(move || plan(&for_plan, &which)).await?;
+) -> Result<Response, ApiError> {
+    let which = Arc::new(which);
+    let (for_plan, wanted) = (state.clone(), which.clone());
+    let (subject, codes) = blocking(move || plan(&for_plan, &wanted)).await?;
+    let categories: Vec<Arc<str>> = codes.iter().filter_map(|(code, _)| state.desk.category(*code)).collect();
+    let permit = permit(&state, &who, Action::Export, &which, Some(categories.clone())).await?;
+    let mut opener = Opener { state: state.clone(), who, which, categories, permit };
+    let handle = tokio::runtime::Handle::current();
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(WINDOWS_WAITING_MAX);
     tokio::task::spawn_blocking(move || {
         for (code, range) in codes {
-            if !send_code(&state, subject, code, range, &sender) {
+            if !send_code(&mut opener, &handle, subject, code, range, &sender) {
                 return;
             }
         }
@@ -208,9 +234,29 @@ pub(super) async fn runs(
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }
 
+/// Opens what a long export reads. A permit lasts a minute; before it ends the desk is asked again, and again it is recorded.
+struct Opener {
+    state: Arc<AppState>,
+    who: Who,
+    which: Arc<Which>,
+    categories: Vec<Arc<str>>,
+    permit: Permit,
+}
+
+impl Opener {
+    async fn renew(&mut self) -> Result<(), ApiError> {
+        if crate::state::real_now().plus_micros(RENEW_BEFORE_MICROS) >= self.permit.until() {
+            self.permit =
+                permit(&self.state, &self.who, Action::Export, &self.which, Some(self.categories.clone())).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Sends everything under one code, window by window; `false` when the reader has gone or the store has failed.
 fn send_code(
-    state: &AppState,
+    opener: &mut Opener,
+    handle: &tokio::runtime::Handle,
     subject: Subject,
     code: Code,
     range: TimeRange,
@@ -219,12 +265,19 @@ fn send_code(
     let mut from = range.from;
     while from < range.to {
         let to = from.plus_micros(WINDOW_MICROS).min(range.to);
-        let lines = match state.readings.read(subject, code, TimeRange { from, to }) {
-            Ok(runs) => runs.iter().try_fold(Vec::new(), |mut out, run| {
+        if handle.block_on(opener.renew()).is_err() {
+            let _ = sender.blocking_send(Err(std::io::Error::other("the right to export has ended")));
+            return false;
+        }
+        let runs = opener.state.readings.read(subject, code, TimeRange { from, to });
+        let lines = match runs.map(|sealed| opener.state.desk.open(sealed, &opener.permit)) {
+            Ok(Ok(runs)) => runs.iter().try_fold(Vec::new(), |mut out, run| {
                 serde_json::to_writer(&mut out, &RunLine::from_run(code, run))?;
                 out.push(b'\n');
                 Ok(out)
             }),
+            // The desk has logged why.
+            Ok(Err(_)) => Err(std::io::Error::other("the permit ended")),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "an export stopped");
                 Err(std::io::Error::other("reading failed"))

@@ -1,6 +1,6 @@
 //! The server itself: status, certificate authority, link, charter, metrics.
 
-use super::{AdminError, blocking};
+use crate::api::{ApiError, blocking};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -28,9 +28,12 @@ pub(super) async fn certificate_authority(State(state): State<Arc<AppState>>) ->
     Json(json!({"root_pem": state.authority.root_pem(), "sha256": state.authority.root_fingerprint()}))
 }
 
-pub(super) async fn link(State(state): State<Arc<AppState>>) -> Result<Json<Value>, AdminError> {
-    let link = state.new_link().map_err(|error| AdminError::internal(error.to_string()))?;
-    Ok(Json(json!({"link": link, "minutes": crate::session::LINK_LIFE.as_secs() / 60})))
+/// How the ledger is and what it is verified with: commitments and a public key, no content.
+pub(super) async fn ledger(State(state): State<Arc<AppState>>) -> Json<Value> {
+    let scribe = &state.desk.scribe;
+    Json(
+        json!({"key": scribe.public_key(), "checkpoint": scribe.checkpoint(), "state": state.desk.ledger_word(), "waiting": scribe.waiting()}),
+    )
 }
 
 #[derive(Deserialize)]
@@ -46,11 +49,11 @@ pub(super) async fn charter(State(state): State<Arc<AppState>>, Query(query): Qu
     )
 }
 
-pub(super) async fn reload_charter(State(state): State<Arc<AppState>>) -> Result<Json<Value>, AdminError> {
+pub(super) async fn reload_charter(State(state): State<Arc<AppState>>) -> Result<Json<Value>, ApiError> {
     blocking(move || match state.reload_charter() {
         Ok(fingerprint) => Ok(Json(json!({"fingerprint": fingerprint, "state": "in_force"}))),
         Err(problems) => {
-            Err(AdminError::bad("charter_refused", problems, "mend the file and try again; the charter in force stays"))
+            Err(ApiError::bad("charter_refused", problems, "mend the file and try again; the charter in force stays"))
         }
     })
     .await

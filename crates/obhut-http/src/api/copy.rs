@@ -9,20 +9,20 @@ use super::ApiError;
 use crate::desk::Ask;
 use crate::state::{AppState, real_now};
 use crate::who::Who;
-use obhut_access::{Action, Permit, Resource};
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use obhut_access::{Action, Permit, Resource};
 use obhut_charter::schema::{Regime, Text};
 use obhut_interop::{
-    Access, Civil, Consent, ConsentState, Correction, Dossier, Flow, Format, Ground, House, Language, Local, Notice, Purpose,
-    Request, RequestState, Rights, Source, SourceError, Stay, Stretch,
+    Access, Civil, Consent, ConsentState, Correction, Dossier, Flow, Format, Ground, House, Language, Local, Notice,
+    Purpose, Request, RequestState, Rights, Source, SourceError, Stay, Stretch,
 };
 use obhut_ledger::{Actor, Channel, Event, Names, Outcome};
 use obhut_model::{Code, DeviceTime, PersonId, ServerTime, Subject, TimeRange};
+use obhut_register::Refusal;
 use obhut_register::consents::{Signer, Standing};
 use obhut_register::requests::{self, Kind};
-use obhut_register::Refusal;
 use obhut_scribe::Query;
 use obhut_store::{Domain, Identity, IdentityVersion, Pseudonym, Run, Sex};
 use std::collections::BTreeSet;
@@ -129,7 +129,10 @@ fn deed(action: &str) -> (&'static str, &'static str) {
         "erase" => ("Daten gelöscht", "Erased data"),
         "consent-manage" => ("Einwilligung aufgenommen oder angesehen", "Took or looked at a consent"),
         "own-view" => ("Von Ihnen selbst angesehen", "Looked at by yourself"),
-        "research-export" => ("Unter Decknamen für ein Forschungsvorhaben ausgegeben", "Given out under a pseudonym for a research project"),
+        "research-export" => (
+            "Unter Decknamen für ein Forschungsvorhaben ausgegeben",
+            "Given out under a pseudonym for a research project",
+        ),
         "crosswalk" => ("Deckname aufgelöst", "Traced a pseudonym back"),
         "hold-manage" => ("Löschung aufgeschoben oder freigegeben", "Put a hold on erasing, or released it"),
         _ => ("Bearbeitet", "Worked on"),
@@ -218,8 +221,7 @@ pub(super) fn accesses(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Access>, SourceError> {
-    let query =
-        Query { subject: Some(subject), person: None, kinds: Vec::new(), from: None, to: None, before, limit };
+    let query = Query { subject: Some(subject), person: None, kinds: Vec::new(), from: None, to: None, before, limit };
     let found = state.desk.scribe.find(&query).map_err(|error| SourceError(error.to_string()))?;
     Ok(found.iter().map(|entry| access(state, language, subject, entry.index, &entry.event)).collect())
 }
@@ -306,7 +308,12 @@ pub(super) fn dossier(
                     acknowledged: each.shown,
                 })
                 .collect::<Vec<_>>(),
-            register.requests().into_iter().filter(|each| each.subject == subject).map(|each| request(language, each)).collect::<Vec<_>>(),
+            register
+                .requests()
+                .into_iter()
+                .filter(|each| each.subject == subject)
+                .map(|each| request(language, each))
+                .collect::<Vec<_>>(),
             register.corrections_of(subject).flat_map(correction).collect::<Vec<_>>(),
             register.restrictions_of(subject).filter(|each| each.lifted.is_none()).map(|each| each.from).min(),
         )
@@ -413,7 +420,9 @@ fn line(identity: &Identity) -> String {
 fn duration(language: Language, seconds: u64) -> String {
     match (seconds / 86_400, seconds % 86_400) {
         (0, _) => format!("{} {}", seconds / 3_600, language.pick("Stunden", "hours")),
-        (days, 0) if days >= 365 && days % 365 < days / 365 + 1 => format!("{} {}", days / 365, language.pick("Jahre", "years")),
+        (days, 0) if days >= 365 && days % 365 < days / 365 + 1 => {
+            format!("{} {}", days / 365, language.pick("Jahre", "years"))
+        }
         (days, _) => format!("{days} {}", language.pick("Tage", "days")),
     }
 }
@@ -428,7 +437,12 @@ pub(super) fn notice_text(state: &AppState, language: Language, id: &str, versio
     )
 }
 
-fn consent(state: &AppState, language: Language, consent: &obhut_register::consents::Consent, now: ServerTime) -> Consent {
+fn consent(
+    state: &AppState,
+    language: Language,
+    consent: &obhut_register::consents::Consent,
+    now: ServerTime,
+) -> Consent {
     let charter = state.charter.load();
     let purpose = charter.checked.purpose(&consent.purpose);
     let research = charter.checked.projects().iter().any(|project| project.purpose.as_str() == &*consent.purpose);
@@ -442,7 +456,9 @@ fn consent(state: &AppState, language: Language, consent: &obhut_register::conse
         language: consent.language.to_string(),
         signer: match &consent.signer {
             Signer::Patient => language.pick("Patient", "patient").to_owned(),
-            Signer::Representative(name) => format!("{} {}", language.pick("vertreten durch", "represented by"), name.as_str()),
+            Signer::Representative(name) => {
+                format!("{} {}", language.pick("vertreten durch", "represented by"), name.as_str())
+            }
         },
         channel: match consent.channel {
             Way::Paper => language.pick("Papier", "paper"),
@@ -456,7 +472,9 @@ fn consent(state: &AppState, language: Language, consent: &obhut_register::conse
         state: match (consent.standing(now), consent.withdrawn, consent.replaced) {
             (Standing::InForce | Standing::NotYet, ..) => ConsentState::Given,
             (Standing::Refused, ..) => ConsentState::Declined,
-            (Standing::Withdrawn, Some((at, _)), _) | (Standing::Replaced, _, Some((at, _))) => ConsentState::Withdrawn(at),
+            (Standing::Withdrawn, Some((at, _)), _) | (Standing::Replaced, _, Some((at, _))) => {
+                ConsentState::Withdrawn(at)
+            }
             _ => ConsentState::Expired,
         },
     }

@@ -98,7 +98,8 @@ async fn own(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Value>
         .await?
     };
     let charter = state.charter.load_full();
-    let label = |bed: &obhut_model::BedId| charter.beds.iter().find(|(id, _)| id == bed).map(|(_, label)| label.clone());
+    let label =
+        |bed: &obhut_model::BedId| charter.beds.iter().find(|(id, _)| id == bed).map(|(_, label)| label.clone());
     let stays: Vec<Value> = stays
         .iter()
         .map(|stay| {

@@ -114,8 +114,7 @@ pub(super) fn row(state: &AppState, request: &Request) -> Value {
 }
 
 async fn list(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Value>, ApiError> {
-    let _way =
-        state.desk.permit(&who, Ask::new(Action::RequestManage, Resource::Register).about(&["request"])).await?;
+    let _way = state.desk.permit(&who, Ask::new(Action::RequestManage, Resource::Register).about(&["request"])).await?;
     let all: Vec<Request> = state.desk.register.read(|register| register.requests().into_iter().cloned().collect());
     let rows: Vec<Value> = all.iter().map(|request| row(&state, request)).collect();
     Ok(Json(json!({"requests": rows})))
@@ -137,11 +136,7 @@ async fn one(state: &Arc<AppState>, who: &Who, case: CaseId, what: &str) -> Resu
     Ok((permit, request))
 }
 
-async fn show(
-    State(state): State<Arc<AppState>>,
-    who: Who,
-    Path(case): Path<CaseId>,
-) -> Result<Json<Value>, ApiError> {
+async fn show(State(state): State<Arc<AppState>>, who: Who, Path(case): Path<CaseId>) -> Result<Json<Value>, ApiError> {
     let (_permit, request) = one(&state, &who, case, "show").await?;
     let restricted = state.desk.register.read(|register| register.restricted(request.subject));
     let mut row = row(&state, &request);
@@ -210,7 +205,8 @@ async fn open(State(state): State<Arc<AppState>>, who: Who, bytes: Bytes) -> Res
     .ok_or_else(|| {
         ApiError::unknown("patient", "no patient has these identifiers", "check record number and birth date")
     })?;
-    let requester = new.representative.map_or(Requester::Patient, |name| Requester::Representative(Private::from(name)));
+    let requester =
+        new.representative.map_or(Requester::Patient, |name| Requester::Representative(Private::from(name)));
     let received = new.received.map_or_else(real_now, ServerTime::from_micros);
     let case = state.desk.new_case();
     let command = receive(case, subject, (new.kind, new.channel), requester, new.text, received);
@@ -379,7 +375,11 @@ async fn correct(
     let (permit, request) = one(&state, &who, case, "correct").await?;
     workable(&request)?;
     if request.kind != Kind::Rectification {
-        return Err(ApiError::conflict("not_rectification", "this request asks for no correction", "open one that does"));
+        return Err(ApiError::conflict(
+            "not_rectification",
+            "this request asks for no correction",
+            "open one that does",
+        ));
     }
     if wanted.reason.trim().is_empty() {
         return Err(ApiError::bad("reason", "a reason is needed", "say why it is wrong"));

@@ -133,8 +133,7 @@ async fn export(
     };
     let permit = state.desk.permit(&who, plan.ask()).await?;
     let (for_group, for_plan) = (state.clone(), plan.clone());
-    let (group, permit) =
-        blocking(move || Ok((set::gather(&for_group, &for_plan, &permit)?, permit))).await?;
+    let (group, permit) = blocking(move || Ok((set::gather(&for_group, &for_plan, &permit)?, permit))).await?;
     if dry {
         return Ok(Json(json!({"report": report(&group.report)})).into_response());
     }

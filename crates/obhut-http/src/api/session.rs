@@ -256,6 +256,10 @@ async fn session(State(state): State<Arc<AppState>>, here: Here) -> Result<Json<
         })
         .ok_or_else(ApiError::signed_out)?;
     let emergencies = if signed.locked { Vec::new() } else { emergencies(&state, signed.person, now) };
+    // Whoever judges emergency accesses sees at once that one was opened.
+    let reviews = permissions
+        .contains(&obhut_access::Action::BreakGlassReview.as_str())
+        .then(|| state.desk.register.read(|register| register.reviews_due().len()));
     let rules = state.signin.sessions.rules();
     let display = state.signin.sessions.is_display(signed.session);
     let (ward, ward_name) = charter.ward.clone();
@@ -269,6 +273,7 @@ async fn session(State(state): State<Arc<AppState>>, here: Here) -> Result<Json<
         "idle_lock": (!display).then(|| rules.idle().as_secs()),
         "home": null,
         "emergencies": emergencies,
+        "reviews": reviews,
         "ward": {"id": ward, "name": ward_name},
     })))
 }

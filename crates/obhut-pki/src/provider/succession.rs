@@ -5,7 +5,7 @@
 //!
 //! INVARIANT: the old key is destroyed by [`settle`] and nowhere else, after its bytes in a file are overwritten or by the token itself.
 
-use super::{Create, ProviderSpec, open, pkcs11, pin};
+use super::{Create, ProviderSpec, open, pin, pkcs11};
 use crate::error::PkiError;
 use obhut_vault::KeyProvider;
 use std::fs::{self, File};

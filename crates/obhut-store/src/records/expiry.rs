@@ -83,8 +83,7 @@ pub(crate) fn delete(tx: &Transaction<'_>, table: &str, condition: &str, before:
 pub(crate) fn ended(connection: &Connection) -> Result<Vec<(Subject, i64)>, StoreError> {
     let sql = "SELECT subject, max(stop) FROM subject_stays GROUP BY subject HAVING count(*) = count(stop)";
     let mut statement = connection.prepare_cached(sql).map_err(database)?;
-    let rows =
-        statement.query_map([], |row| Ok((Subject::from_random(row.get(0)?), row.get(1)?))).map_err(database)?;
+    let rows = statement.query_map([], |row| Ok((Subject::from_random(row.get(0)?), row.get(1)?))).map_err(database)?;
     rows.collect::<Result<_, _>>().map_err(database)
 }
 

@@ -12,9 +12,7 @@ use crate::patient::{Identity, IdentityVersion, Sex};
 use crate::records::keys::KeyStore;
 use crate::records::{self, one, write};
 use obhut_model::{ServerTime, Subject};
-use obhut_vault::{
-    Domain, IdentityKey, KeyProvider, NonceSource, PersonalKey, Pseudonym, Random, SealContext,
-};
+use obhut_vault::{Domain, IdentityKey, KeyProvider, NonceSource, PersonalKey, Pseudonym, Random, SealContext};
 use parking_lot::Mutex;
 use rusqlite::{Connection, Transaction};
 use std::path::Path;
@@ -81,8 +79,7 @@ impl IdentityVault {
         let key = write(&mut connection, |tx| {
             records::wrapped_key(tx, "vault_key", IdentityKey::CONTEXT, provider, with.random)
         })?;
-        let vault =
-            Self { connection: Mutex::new(connection), key: IdentityKey::new(&key).map_err(sealed)? };
+        let vault = Self { connection: Mutex::new(connection), key: IdentityKey::new(&key).map_err(sealed)? };
         vault.bring_over(with)?;
         Ok(vault)
     }
@@ -122,7 +119,13 @@ impl IdentityVault {
                 return Ok(last.map_or(0, |last| last.version));
             }
             let version = last.map_or(1, |last| last.version + 1);
-            self.put_version(tx, subject, &IdentityVersion { version, at: with.now, identity: identity.clone() }, &key, with)?;
+            self.put_version(
+                tx,
+                subject,
+                &IdentityVersion { version, at: with.now, identity: identity.clone() },
+                &key,
+                with,
+            )?;
             Ok(version)
         })
     }
@@ -234,9 +237,8 @@ impl IdentityVault {
         let connection = self.connection.lock();
         let sql = "SELECT sealed FROM pseudonyms WHERE subject = ?1";
         let mut statement = connection.prepare_cached(sql).map_err(database)?;
-        let rows = statement
-            .query_map([subject.as_bytes().as_slice()], |row| row.get::<_, Vec<u8>>(0))
-            .map_err(database)?;
+        let rows =
+            statement.query_map([subject.as_bytes().as_slice()], |row| row.get::<_, Vec<u8>>(0)).map_err(database)?;
         let mut names: Vec<(Domain, Pseudonym)> =
             rows.map(|row| open_pseudonym(&row.map_err(database)?, subject, &key)).collect::<Result<_, _>>()?;
         names.sort();

@@ -164,10 +164,8 @@ impl KeyStore {
     /// The keys of these patients' identities, in their order; `None` where there is none.
     pub(crate) fn personal(&self, subjects: &[Subject]) -> Result<Vec<Option<PersonalKey>>, StoreError> {
         let kept = self.kept.lock();
-        let mut statement = kept
-            .connection
-            .prepare_cached("SELECT personal FROM subject_keys WHERE subject = ?1")
-            .map_err(database)?;
+        let mut statement =
+            kept.connection.prepare_cached("SELECT personal FROM subject_keys WHERE subject = ?1").map_err(database)?;
         let mut key = |subject: &Subject| {
             let found = statement.query_row([subject.as_bytes().as_slice()], |row| row.get::<_, Vec<u8>>(0));
             let Some(wrapped) = one(found)? else { return Ok(None) };
@@ -226,7 +224,10 @@ impl KeyStore {
             return;
         }
         if let Err(error) = self.rotate(tools) {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the key epoch could not be changed; it is tried again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the key epoch could not be changed; it is tried again"
+            );
             *self.due.lock() = Some(Instant::now());
         }
     }
@@ -261,7 +262,10 @@ impl Kept {
             Err(error) => {
                 // The epoch before is still the one; if even that cannot be written, the next opening finds both and goes on.
                 if let Err(again) = self.file.write(std::slice::from_ref(&self.epoch)) {
-                    tracing::warn!(error = &again as &dyn std::error::Error, "the epoch file holds an unused epoch until the next start");
+                    tracing::warn!(
+                        error = &again as &dyn std::error::Error,
+                        "the epoch file holds an unused epoch until the next start"
+                    );
                 }
                 return Err(error);
             }
@@ -315,11 +319,7 @@ fn set_due(connection: &Connection, due: bool) -> Result<(), StoreError> {
 }
 
 /// Brings file and database together: makes the first epoch, or ends a rotation that was interrupted.
-fn settle(
-    connection: &mut Connection,
-    file: &EpochFile,
-    tools: &Tools<'_>,
-) -> Result<(Epoch, StoreKey), StoreError> {
+fn settle(connection: &mut Connection, file: &EpochFile, tools: &Tools<'_>) -> Result<(Epoch, StoreKey), StoreError> {
     let epochs = file.read()?;
     let (number, _) = status(connection)?;
     let Some(newest) = epochs.last().cloned() else {

@@ -69,9 +69,8 @@ pub(crate) fn rewrap_key(
     context: &[u8],
     provider: &dyn KeyProvider,
 ) -> Result<(), StoreError> {
-    let wrapped: Vec<u8> = tx
-        .query_row(&format!("SELECT wrapped FROM {table}"), [], |row| row.get(0))
-        .map_err(StoreError::Database)?;
+    let wrapped: Vec<u8> =
+        tx.query_row(&format!("SELECT wrapped FROM {table}"), [], |row| row.get(0)).map_err(StoreError::Database)?;
     let key = KeyBytes::unwrap(provider, context, &wrapped).map_err(|_| StoreError::Key)?;
     let wrapped = key.wrap(provider, context).map_err(|_| StoreError::Key)?;
     tx.execute(&format!("UPDATE {table} SET wrapped = ?1"), [wrapped]).map_err(StoreError::Database)?;

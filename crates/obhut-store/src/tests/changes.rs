@@ -127,7 +127,8 @@ fn a_changed_moved_or_swapped_row_is_noticed() {
     }
     // Every byte of every sealed change.
     for (seq, sealed) in [1, 2, 3, 4].map(|seq| {
-        let row = database.query_row("SELECT sealed FROM changes WHERE seq = ?1", [seq], |row| row.get::<_, Vec<u8>>(0));
+        let row =
+            database.query_row("SELECT sealed FROM changes WHERE seq = ?1", [seq], |row| row.get::<_, Vec<u8>>(0));
         (seq, row.unwrap())
     }) {
         for at in 0..sealed.len() {

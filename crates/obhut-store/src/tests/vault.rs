@@ -39,7 +39,10 @@ fn a_correction_keeps_what_was_there_first() {
     let both = versions(&store, subject);
     assert_eq!(both.len(), 2);
     assert_eq!((both[0].identity.family.as_str(), both[1].identity.family.as_str()), ("Musterfrau-1", "Mustermann"));
-    assert_eq!((both[1].identity.sex, both[1].identity.insurance_number.as_deref()), (Some(Sex::Female), Some("X110411675")));
+    assert_eq!(
+        (both[1].identity.sex, both[1].identity.insurance_number.as_deref()),
+        (Some(Sex::Female), Some("X110411675"))
+    );
     // Found by what is right now, and only by that.
     assert_eq!(store.find_subject("KIS-0815-77", "1964-08-12").unwrap(), Some(subject));
     assert_eq!(store.find_subject("KIS-0815-1", "1964-08-12").unwrap(), None);
@@ -92,9 +95,14 @@ fn a_patient_has_one_name_in_each_domain_and_the_way_back_is_there() {
     assert_eq!(names(&store, &Domain::Care, &subjects[..1])[0].as_bytes(), subjects[0].as_bytes());
     let told = store.inner.identities.names_of(subjects[0], &store.inner.keys).unwrap();
     assert_eq!(told.len(), domains.len());
-    assert_eq!(told.iter().map(|(domain, _)| domain.clone()).collect::<BTreeSet<_>>(), domains.iter().cloned().collect());
+    assert_eq!(
+        told.iter().map(|(domain, _)| domain.clone()).collect::<BTreeSet<_>>(),
+        domains.iter().cloned().collect()
+    );
     store.erase(subjects[0]).unwrap();
-    assert!(told.iter().all(|(d, name)| store.inner.identities.subject_of(d, *name, &store.inner.keys).unwrap().is_none()));
+    assert!(
+        told.iter().all(|(d, name)| store.inner.identities.subject_of(d, *name, &store.inner.keys).unwrap().is_none())
+    );
     assert!(store.inner.identities.pseudonyms(&project("a"), &subjects, store.inner.with()).is_err());
 }
 
@@ -134,7 +142,8 @@ fn two_domains_of_100_000_patients_cannot_be_matched_better_than_by_guessing() {
     }
     // By a hash that anybody can compute: of the other name, of the subject, with and without the domain's name.
     let digest = |parts: &[&[u8]]| obhut_vault::checksum(parts);
-    let heads: BTreeMap<[u8; 8], Pseudonym> = b.iter().map(|name| (name.as_bytes()[..8].try_into().unwrap(), *name)).collect();
+    let heads: BTreeMap<[u8; 8], Pseudonym> =
+        b.iter().map(|name| (name.as_bytes()[..8].try_into().unwrap(), *name)).collect();
     for (what, parts) in [("plain", &b""[..]), ("with the domain", b"project/b")] {
         let hits = a.iter().filter(|x| heads.contains_key(&digest(&[parts, x.as_bytes()]))).count();
         let of_subject = subjects.iter().filter(|s| heads.contains_key(&digest(&[parts, s.as_bytes()]))).count();
@@ -142,7 +151,8 @@ fn two_domains_of_100_000_patients_cannot_be_matched_better_than_by_guessing() {
     }
     // By nearness in bits, for a part of them (it is quadratic).
     let near = |x: &Pseudonym| {
-        let bits = |y: &Pseudonym| (u128::from_le_bytes(*x.as_bytes()) ^ u128::from_le_bytes(*y.as_bytes())).count_ones();
+        let bits =
+            |y: &Pseudonym| (u128::from_le_bytes(*x.as_bytes()) ^ u128::from_le_bytes(*y.as_bytes())).count_ones();
         by_b.iter().min_by_key(|y| bits(y)).copied().unwrap()
     };
     attempts.push(("nearest in bits", right(&a.iter().take(100).map(|x| (*x, near(x))).collect::<Vec<_>>())));
@@ -156,7 +166,8 @@ fn two_domains_of_100_000_patients_cannot_be_matched_better_than_by_guessing() {
     let neighbours = order.values().filter(|places| places.len() == 2 && places[1] - places[0] == 1).count();
     attempts.push(("neighbouring rows", neighbours.saturating_sub(1)));
     let known: BTreeSet<&[u8]> = a.iter().chain(&b).map(|name| name.as_bytes().as_slice()).collect();
-    let shown = rows.iter().flat_map(|row| [&row[0], &row[1], &row[3]]).flat_map(|column| column.windows(16).step_by(4));
+    let shown =
+        rows.iter().flat_map(|row| [&row[0], &row[1], &row[3]]).flat_map(|column| column.windows(16).step_by(4));
     assert_eq!(shown.filter(|window| known.contains(window)).count(), 0, "a name stands in the database");
     // Sealed pieces of one patient in two domains have nothing in common but their length.
     let lengths: BTreeSet<usize> = rows.iter().map(|row| row[3].len()).collect();
@@ -183,7 +194,9 @@ fn no_identifier_is_found_by_hashing_it() {
     // Common hashes of the numbers, as bytes and as text, in any file.
     let mut markers: Vec<Vec<u8>> = Vec::new();
     for text in [identity.record_number.as_str(), "X110411675", "1964-08-12", "Musterfrau-1"] {
-        for algorithm in [&aws_lc_rs::digest::SHA256, &aws_lc_rs::digest::SHA512, &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY] {
+        for algorithm in
+            [&aws_lc_rs::digest::SHA256, &aws_lc_rs::digest::SHA512, &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY]
+        {
             let hash = aws_lc_rs::digest::digest(algorithm, text.as_bytes());
             markers.push(hash.as_ref().to_vec());
             markers.push(hash.as_ref().iter().flat_map(|b| format!("{b:02x}").into_bytes()).collect());
@@ -299,7 +312,10 @@ fn a_rotation_that_was_interrupted_is_ended_by_the_next_opening() {
     let refused = EmbeddedStore::open(dir.path(), provider(), options()).err().unwrap();
     assert!(matches!(refused, StoreError::Epoch { keys: 2, file: None }), "{refused}");
     file.write(std::slice::from_ref(&first)).unwrap();
-    assert!(matches!(EmbeddedStore::open(dir.path(), provider(), options()), Err(StoreError::Epoch { keys: 2, file: Some(1) })));
+    assert!(matches!(
+        EmbeddedStore::open(dir.path(), provider(), options()),
+        Err(StoreError::Epoch { keys: 2, file: Some(1) })
+    ));
     file.write(std::slice::from_ref(&second)).unwrap();
     assert_eq!(values(&open(dir.path()), subject, Code::TEMP), [(5, Some(7))]);
 }
@@ -350,7 +366,10 @@ fn the_top_key_is_replaced_while_everything_runs() {
     });
     assert_eq!(values(&store, subject, Code::TEMP).len(), 200);
     drop(store);
-    assert!(matches!(EmbeddedStore::open(dir.path(), holder(7), options()), Err(StoreError::Key)), "the first opens nothing");
+    assert!(
+        matches!(EmbeddedStore::open(dir.path(), holder(7), options()), Err(StoreError::Key)),
+        "the first opens nothing"
+    );
     let store = EmbeddedStore::open(dir.path(), holder(11), options()).unwrap();
     assert_eq!(values(&store, subject, Code::TEMP).len(), 200);
     assert_eq!(versions(&store, subject).len(), 1);
@@ -372,12 +391,22 @@ fn a_store_from_before_epochs_is_brought_over() {
         CREATE TABLE subject_keys (number INTEGER PRIMARY KEY AUTOINCREMENT, subject BLOB NOT NULL UNIQUE, wrapped BLOB NOT NULL); PRAGMA user_version = 1;").unwrap();
     let wrapped = store_key.wrap(&*top, obhut_vault::StoreKey::CONTEXT).unwrap();
     keys.execute("INSERT INTO store_key VALUES (1, ?1)", [wrapped]).unwrap();
-    let wrapped = obhut_vault::StoreKey::new(&store_key).unwrap().wrap(nonces.next().unwrap(), subject, &subject_key).unwrap();
-    keys.execute("INSERT INTO subject_keys (subject, wrapped) VALUES (?1, ?2)", (subject.as_bytes().as_slice(), wrapped)).unwrap();
+    let wrapped =
+        obhut_vault::StoreKey::new(&store_key).unwrap().wrap(nonces.next().unwrap(), subject, &subject_key).unwrap();
+    keys.execute(
+        "INSERT INTO subject_keys (subject, wrapped) VALUES (?1, ?2)",
+        (subject.as_bytes().as_slice(), wrapped),
+    )
+    .unwrap();
     let vault = Connection::open(dir.path().join("identity/identity.db")).unwrap();
     vault.execute_batch("CREATE TABLE vault_key (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL);
         CREATE TABLE identities (blind BLOB PRIMARY KEY, subject BLOB NOT NULL UNIQUE, sealed BLOB NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;").unwrap();
-    vault.execute("INSERT INTO vault_key VALUES (1, ?1)", [vault_key.wrap(&*top, obhut_vault::IdentityKey::CONTEXT).unwrap()]).unwrap();
+    vault
+        .execute(
+            "INSERT INTO vault_key VALUES (1, ?1)",
+            [vault_key.wrap(&*top, obhut_vault::IdentityKey::CONTEXT).unwrap()],
+        )
+        .unwrap();
     let key = obhut_vault::IdentityKey::new(&vault_key).unwrap();
     let mut plain = Vec::new();
     for text in ["Erika Musterfrau-1", "1964-08-12", "KIS-0815-1"] {

@@ -21,7 +21,8 @@ fn charter_of_a_key_keeper(dir: &Path) -> PathBuf {
     let console = text.find("id = \"console\"").unwrap();
     let (before, role) = text.split_at(console);
     let line = role.lines().find(|line| line.starts_with("permissions = ")).unwrap();
-    let role = role.replacen(line, "permissions = [\"device-view\", \"device-manage\", \"system-view\", \"key-manage\"]", 1);
+    let role =
+        role.replacen(line, "permissions = [\"device-view\", \"device-manage\", \"system-view\", \"key-manage\"]", 1);
     let path = dir.join("keys.toml");
     std::fs::write(&path, format!("{before}{role}")).unwrap();
     path

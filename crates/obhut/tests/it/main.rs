@@ -8,8 +8,10 @@
 
 mod door;
 mod https;
+mod keys;
 mod mqtt;
 mod operator;
 mod planted;
 mod replay;
+mod signin;
 mod support;

@@ -89,11 +89,18 @@ async fn list(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Value
     Ok(Json(json!({"questions": rows})))
 }
 
-async fn ask(State(state): State<Arc<AppState>>, who: Who, Json(wanted): Json<Wanted>) -> Result<Json<Value>, ApiError> {
-    let domain: Domain = wanted
-        .domain
-        .parse()
-        .map_err(|_| ApiError::bad("domain", "this is no domain", "write `project/` and the project, or `recipient/` and the recipient"))?;
+async fn ask(
+    State(state): State<Arc<AppState>>,
+    who: Who,
+    Json(wanted): Json<Wanted>,
+) -> Result<Json<Value>, ApiError> {
+    let domain: Domain = wanted.domain.parse().map_err(|_| {
+        ApiError::bad(
+            "domain",
+            "this is no domain",
+            "write `project/` and the project, or `recipient/` and the recipient",
+        )
+    })?;
     let pseudonym: Pseudonym = wanted
         .pseudonym
         .trim()
@@ -106,7 +113,8 @@ async fn ask(State(state): State<Arc<AppState>>, who: Who, Json(wanted): Json<Wa
     let question = Ask::new(Action::Crosswalk, Resource::Register).case(case).note(wanted.purpose.trim());
     state.desk.permit(&who, question).await?;
     let details = Details { domain: domain.to_string(), pseudonym: pseudonym.to_string() };
-    let details = serde_json::to_string(&details).map_err(|_| ApiError::internal("the question could not be written"))?;
+    let details =
+        serde_json::to_string(&details).map_err(|_| ApiError::internal("the question could not be written"))?;
     let until = real_now().plus_micros(OPEN_MICROS);
     let purpose = Private::from(wanted.purpose.trim());
     let command = Command::Ask { case, question: Question::Crosswalk, purpose, details: Private::from(details), until };
@@ -140,11 +148,7 @@ fn crosswalk(state: &AppState, case: CaseId) -> Result<Approval, ApiError> {
     found.filter(|approval| approval.question == Question::Crosswalk).ok_or_else(|| said_no(&Refusal::NoSuchCase))
 }
 
-async fn open(
-    State(state): State<Arc<AppState>>,
-    who: Who,
-    Path(case): Path<CaseId>,
-) -> Result<Json<Value>, ApiError> {
+async fn open(State(state): State<Arc<AppState>>, who: Who, Path(case): Path<CaseId>) -> Result<Json<Value>, ApiError> {
     let approval = crosswalk(&state, case)?;
     let about = Ask::new(Action::Crosswalk, Resource::Register).case(case).note(approval.purpose.as_str());
     let permit = state.desk.permit(&who, about).await?;

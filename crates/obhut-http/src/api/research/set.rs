@@ -45,7 +45,10 @@ pub(super) fn gather(state: &AppState, plan: &Plan, permit: &Permit) -> Result<G
         let identity = state.records.identity(subject)?.and_then(|sealed| open(state, sealed, permit));
         let age = identity.as_ref().and_then(|identity| release::age_years(&identity.birth_date, &day(span.from)));
         subjects.push(subject);
-        traits.push(Quasi { age_years: age, sex: identity.and_then(|identity| identity.sex).map(obhut_store::Sex::as_str) });
+        traits.push(Quasi {
+            age_years: age,
+            sex: identity.and_then(|identity| identity.sex).map(obhut_store::Sex::as_str),
+        });
         spans.push(span);
     }
     let report = release::check(&traits, plan.k_min);
@@ -127,7 +130,8 @@ impl Writer {
         order.sort_unstable();
         self.send("pseudonym,age,sex,seconds,reading,value,unit,quality\n".into())?;
         for (name, at) in order {
-            let (Some(subject), Some(quasi), Some(span)) = (group.subjects.get(at), group.traits.get(at), group.spans.get(at))
+            let (Some(subject), Some(quasi), Some(span)) =
+                (group.subjects.get(at), group.traits.get(at), group.spans.get(at))
             else {
                 continue;
             };
@@ -189,12 +193,18 @@ fn rows(out: &mut String, front: &str, code: Code, zero: DeviceTime, run: &Run) 
     let mut row = |at: DeviceTime, value: String, quality: u8| {
         let micros = at.since(zero);
         // Writing to a string does not fail.
-        let _ = writeln!(out, "{front},{}.{:03},{code},{value},{unit},{quality}", micros / 1_000_000, micros % 1_000_000 / 1000);
+        let _ = writeln!(
+            out,
+            "{front},{}.{:03},{code},{value},{unit},{quality}",
+            micros / 1_000_000,
+            micros % 1_000_000 / 1000
+        );
     };
     match run {
         Run::Numerics { step, values } => {
             for (at, steps, quality) in values {
-                let value = steps.and_then(|steps| step.times(steps)).map_or_else(String::new, |value| value.to_string());
+                let value =
+                    steps.and_then(|steps| step.times(steps)).map_or_else(String::new, |value| value.to_string());
                 row(*at, value, quality.bits());
             }
         }
@@ -214,7 +224,9 @@ mod tests {
 
     #[test]
     fn days_are_dates() {
-        for (day_number, want) in [(0, "1970-01-01"), (-1, "1969-12-31"), (19_782, "2024-02-29"), (20_781, "2026-11-24")] {
+        for (day_number, want) in
+            [(0, "1970-01-01"), (-1, "1969-12-31"), (19_782, "2024-02-29"), (20_781, "2026-11-24")]
+        {
             assert_eq!(day(DeviceTime::from_micros(day_number * DAY_MICROS + 5)), want);
         }
     }
