@@ -320,7 +320,7 @@ async fn found(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct From {
+struct Start {
     from: u64,
 }
 
@@ -329,7 +329,7 @@ struct From {
 async fn export(
     State(state): State<Arc<AppState>>,
     who: Who,
-    Query(From { from }): Query<From>,
+    Query(Start { from }): Query<Start>,
 ) -> Result<Json<Value>, ApiError> {
     may(&state, &who, format!("export from entry {from}"), None).await?;
     if who.person().is_some() {
