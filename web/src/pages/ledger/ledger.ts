@@ -1,0 +1,28 @@
+/** What the server says of an entry, and the sentence a reader gets for it. */
+import { shape, t, words, type Of } from "../../kit/index.ts";
+
+const { flag, list, maybe, number, object, text, time } = shape;
+
+export const Row = object({
+  index: number, at: time, kind: text, action: text, actor: object({ kind: text, id: text, name: maybe(text) }), role: maybe(text), organisation: maybe(text),
+  purpose: maybe(text), resource: object({ kind: text, id: maybe(text) }), subject: maybe(text), categories: list(text), outcome: text, why: maybe(text),
+  channel: text, address: maybe(text), policies: list(text), case: maybe(text), request: text, note: maybe(text), note_removed: flag,
+});
+export type Row = Of<typeof Row>;
+export const Rows = object({ entries: list(Row), older: maybe(number), state: text, size: number });
+
+export const KINDS = [
+  "access", "denial", "sign-in", "sign-out", "break-glass-start", "break-glass-stop", "break-glass-review", "consent", "request", "erasure", "retention", "backup", "people",
+  "charter", "device", "key", "export", "search", "system",
+] as const;
+
+export const kind = (id: string): string => words.code("ledger-kind", id);
+/** Whoever acted: a name if it is known, else what it is and the beginning of its identifier. */
+export const actor = (row: Row): string => row.actor.name ?? `${words.code("ledger-actor", row.actor.kind)} ${row.actor.id.slice(0, 8)}`;
+export const outcome = (row: Row): string => words.code("ledger-outcome", row.outcome);
+
+/** One sentence in plain words: when, who, what, to whose data, with what result. */
+export function sentence(row: Row): string {
+  const whose = row.subject === null ? "" : t("ledger-sentence-subject", { subject: row.subject.slice(0, 8) });
+  return t("ledger-sentence", { when: words.moment(row.at), who: actor(row), kind: kind(row.kind), action: row.action, whose, outcome: outcome(row) });
+}
