@@ -53,19 +53,13 @@ pub enum TreeError {
 }
 
 /// The right edge of a tree.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Tree {
     size: u64,
     published: u64,
     edge: [Vec<Hash>; LEVELS],
     bundle: Vec<u8>,
     full: BTreeMap<TilePath, Vec<u8>>,
-}
-
-impl Default for Tree {
-    fn default() -> Self {
-        Self { size: 0, published: 0, edge: Default::default(), bundle: Vec::new(), full: BTreeMap::new() }
-    }
 }
 
 impl Tree {

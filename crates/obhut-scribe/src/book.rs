@@ -46,7 +46,7 @@ pub(crate) struct Open {
 
 impl Open {
     /// Opens it: makes durable what is there, checks database, tiles and checkpoint against each other, and builds the tree.
-    pub(crate) fn open(dir: &Path, keys: &LedgerKeys) -> Result<Self, DownError> {
+    pub(crate) fn at(dir: &Path, keys: &LedgerKeys) -> Result<Self, DownError> {
         make_dir(dir).map_err(DownError::Files)?;
         let lock = lock(dir)?;
         let database = Database::open(&dir.join(EVENTS)).map_err(DownError::Database)?;

@@ -149,7 +149,7 @@ impl Keeper {
         if let State::Down { again, pause } = self.state
             && Instant::now() >= again
         {
-            match Open::open(&self.dir, &self.keys) {
+            match Open::at(&self.dir, &self.keys) {
                 Ok(open) => {
                     tracing::warn!("the ledger is back, with {} entries", open.size());
                     self.state = State::Up(Box::new(open));

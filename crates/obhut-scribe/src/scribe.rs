@@ -186,7 +186,7 @@ impl Scribe {
             spool: Arc::new(SpoolDir::new(&options.spool)),
             witnesses: Mutex::new(None),
         });
-        let state = match Open::open(&options.dir, &keys) {
+        let state = match Open::at(&options.dir, &keys) {
             Ok(open) => {
                 *shared.checkpoint.write() = open.checkpoint(keys.public());
                 shared.up.store(true, Ordering::Release);

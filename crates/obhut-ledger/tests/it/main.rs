@@ -1,5 +1,7 @@
 //! Tests of the ledger's core, from outside.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail like tests")]
+
 mod attacks;
 mod encoding;
 mod fhir;

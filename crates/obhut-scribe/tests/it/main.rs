@@ -1,5 +1,7 @@
 //! Tests of the scribe, on real files, over real sockets, with real kills.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
+
 mod crash;
 mod down;
 mod keeping;
