@@ -49,6 +49,10 @@ impl State {
 impl Keeper {
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
         self.tend();
+        // What a process before this one recorded and did not live to sign.
+        if self.is_unpublished() {
+            let _down = self.publish();
+        }
         loop {
             let job = match jobs.recv_timeout(self.pause()) {
                 Ok(job) => Some(job),
