@@ -15,10 +15,14 @@ mod place;
 mod recovery;
 mod restore;
 mod stream;
+mod when;
 
 pub use archive::{About, Head, Kind, Part, Unwatched, Watch};
 pub use error::BackupError;
-pub use make::{Backups, DIRECTORY, KnownPlace, Made, Order, Periods};
+pub use make::{Backups, DIRECTORY, KnownPlace, Made, Order};
 pub use place::{Listed, list};
 pub use recovery::{RecoveryKey, RecoveryPublic};
 pub use restore::{Erasures, Staged, Verified, Wanted, restore, verify};
+
+#[cfg(test)]
+mod tests;

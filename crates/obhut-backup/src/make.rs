@@ -5,9 +5,10 @@ use crate::error::BackupError;
 use crate::place::{Listed, Place, scrub};
 use crate::recovery::{RecoveryKey, RecoveryPublic};
 use crate::stream::StreamKey;
+use crate::when::stamp;
 use obhut_model::ServerTime;
 use obhut_retention::text::{hex, random};
-use obhut_retention::{Installation, files};
+use obhut_retention::{Copies, Installation, Periods, Reached, SignedList, files};
 use obhut_store::{EmbeddedStore, Pictured, copy_database};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -47,28 +48,21 @@ struct State {
     places: Vec<KnownPlace>,
 }
 
-/// How long archives may be kept, from the charter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Periods {
-    /// Those of data, seconds.
-    pub data: u64,
-    /// Those of keys, seconds.
-    pub keys: u64,
-}
-
 /// What a backup is made with.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// The real time.
-    pub now: ServerTime,
-    /// The same for file names, `20261124T001500Z`.
-    pub stamp: String,
     /// How long it may be kept.
     pub periods: Periods,
-    /// The list of erasures as signed, complete up to `now`, and how many it holds.
-    pub erasures: (Vec<u8>, u64),
+    /// The list of erasures, complete up to now.
+    pub list: SignedList,
     /// Entries in the ledger.
     pub ledger_size: u64,
+}
+
+impl Order {
+    fn now(&self) -> ServerTime {
+        self.list.as_of
+    }
 }
 
 /// A backup that was made and read back.
@@ -240,14 +234,14 @@ impl Backups {
         let keys = parts("store", &picture.keys);
         let about = self.about(order);
 
-        let data_path = place.archive(Kind::Data, &order.stamp, &about.backup);
+        let data_path = place.archive(Kind::Data, &stamp(order.now().micros()), &about.backup);
         let files = (data.len() + keys.len()) as u64;
         let data = self.archive(&place, &data_path, (&about, Kind::Data), &data, (&recovery, watch))?;
         let keys = self.keys_and_root(&place, order, &about, &keys, (&recovery, watch))?;
         let erasures = place.erasures();
-        files::replace(&erasures, &order.erasures.0).map_err(|error| BackupError::io("write", &erasures, error))?;
-        let removed = self.expire_at(&place, order.now)?;
-        let (now, until) = (order.now.micros(), keys.head.expires_at);
+        files::replace(&erasures, &order.list.bytes).map_err(|error| BackupError::io("write", &erasures, error))?;
+        let removed = self.expire_at(&place, order.now())?;
+        let (now, until) = (order.now().micros(), keys.head.expires_at);
         self.know(to, |known| {
             (known.backup_at, known.erasures_to) = (Some(now), Some(now));
             (known.keys_at, known.keys_until) = (Some(now), Some(until));
@@ -273,9 +267,9 @@ impl Backups {
         About {
             backup: random::<16>().map(|bytes| hex(&bytes)).unwrap_or_default(),
             installation: self.installation.id().to_owned(),
-            made_at: order.now.micros(),
-            expires_at: after(order.now, order.periods.data),
-            erasures: order.erasures.1,
+            made_at: order.now().micros(),
+            expires_at: after(order.now(), order.periods.data),
+            erasures: order.list.count,
             ledger_size: order.ledger_size,
         }
     }
@@ -365,8 +359,8 @@ impl Backups {
         keys: &[Part],
         (recovery, watch): (&RecoveryPublic, &dyn Watch),
     ) -> Result<Listed, BackupError> {
-        let about = About { expires_at: after(order.now, order.periods.keys), ..about.clone() };
-        let path = place.archive(Kind::Keys, &order.stamp, &about.backup);
+        let about = About { expires_at: after(order.now(), order.periods.keys), ..about.clone() };
+        let path = place.archive(Kind::Keys, &stamp(order.now().micros()), &about.backup);
         let made = self.archive(place, &path, (&about, Kind::Keys), keys, (recovery, watch))?;
         let mut root = Vec::new();
         let epoch = self.data.join("store/epoch");
@@ -424,8 +418,8 @@ impl Backups {
         place.clear()?;
         let made = self.keys_and_root(&place, order, &self.about(order), keys, (recovery, &archive::Unwatched))?;
         let erasures = place.erasures();
-        files::replace(&erasures, &order.erasures.0).map_err(|error| BackupError::io("write", &erasures, error))?;
-        let now = order.now.micros();
+        files::replace(&erasures, &order.list.bytes).map_err(|error| BackupError::io("write", &erasures, error))?;
+        let now = order.now().micros();
         self.know(path, |known| {
             (known.keys_at, known.erasures_to) = (Some(now), Some(now));
             known.keys_until = Some(made.head.expires_at);
@@ -474,6 +468,47 @@ impl Backups {
         }
         Ok(gone)
     }
+}
+
+impl Copies for Backups {
+    fn stop(&self) -> Result<(), String> {
+        Self::stop(self).map_err(|error| said(&error))
+    }
+
+    fn renew(&self, list: &SignedList, periods: Periods) -> Result<Vec<Reached>, String> {
+        let order = Order { periods, list: list.clone(), ledger_size: 0 };
+        let missed = Self::renew(self, &order).map_err(|error| said(&error))?;
+        for (place, error) in &missed {
+            tracing::warn!(place = %place.display(), error = said(error), "copies of keys could not be renewed; it is tried again");
+        }
+        let reached = |known: &KnownPlace| !missed.iter().any(|(path, _)| *path == known.path);
+        Ok(self
+            .places()
+            .iter()
+            .filter(|known| known.keys_at.is_some())
+            .map(|known| Reached { reached: reached(known), until: known.keys_until.map(ServerTime::from_micros) })
+            .collect())
+    }
+
+    fn count(&self, now: ServerTime) -> (u64, u64) {
+        (self.archives().len() as u64, self.overdue(now).len() as u64)
+    }
+
+    fn expire(&self, now: ServerTime) -> Result<u64, String> {
+        Self::expire(self, now).map_err(|error| said(&error))
+    }
+}
+
+/// An error with its causes, for the log.
+fn said(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
 }
 
 fn is_over(head: &Head, now: ServerTime) -> bool {

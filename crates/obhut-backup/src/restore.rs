@@ -6,6 +6,7 @@ use crate::archive::{self, Head, Kind, Watch, With};
 use crate::error::BackupError;
 use crate::place::{self, Listed, Place};
 use crate::recovery::RecoveryKey;
+use crate::when;
 use obhut_model::ServerTime;
 use obhut_retention::{ErasureList, files};
 use std::fs::{File, OpenOptions};
@@ -185,7 +186,7 @@ fn stage(wanted: &Wanted<'_>, staging: &Path, watch: &dyn Watch) -> Result<Stage
         return Err(BackupError::NotAPair);
     }
     if keys.expires_at <= wanted.now.micros() {
-        return Err(BackupError::KeysExpired(day(keys.expires_at)));
+        return Err(BackupError::KeysExpired(when::day(keys.expires_at)));
     }
     let erasures = find_erasures(wanted, &chosen.place, &data)?;
     files::private_directory(staging).map_err(|error| BackupError::io("make", staging, error))?;
@@ -279,31 +280,4 @@ fn sync_tree(path: &Path) -> io::Result<()> {
         }
     }
     File::open(path)?.sync_all()
-}
-
-/// Microseconds as a day, for a message.
-fn day(micros: i64) -> String {
-    // Civil from days, Howard Hinnant, *chrono-compatible low-level date algorithms*: one formula is not worth a calendar library here.
-    let days = micros.div_euclid(86_400_000_000) + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::day;
-
-    #[test]
-    fn days_are_written_as_people_write_them() {
-        assert_eq!(day(0), "1970-01-01");
-        assert_eq!(day(951_782_400_000_000), "2000-02-29");
-        assert_eq!(day(1_795_478_400_000_000), "2026-11-24");
-    }
 }

@@ -28,6 +28,24 @@ pub enum RetentionError {
     /// The key provider refused.
     #[error("the installation's signing key cannot be used")]
     Key(#[source] ProviderError),
+    /// The register refuses, with its own reason.
+    #[error("{0}")]
+    Register(obhut_register::Refusal),
+    /// The register's log failed.
+    #[error("the register cannot be written; what was begun goes on when it can")]
+    RegisterLog,
+    /// The ledger takes nothing.
+    #[error("the ledger is not available; what was begun is proved when it is back")]
+    LedgerDown,
+    /// No erasure has this name.
+    #[error("there is no such erasure")]
+    NoSuchErasure,
+    /// Copies could not be stopped or renewed.
+    #[error("copies could not be reached: {0}")]
+    Copies(String),
+    /// The pseudonym was found after everything.
+    #[error("the pseudonym still stands in {0}; there is no certificate, and the erasure is tried again")]
+    Residue(String),
     /// Storage failed, or does not know the patient.
     #[error(transparent)]
     Store(#[from] StoreError),

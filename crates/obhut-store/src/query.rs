@@ -93,7 +93,7 @@ impl Readings for EmbeddedStore {
     }
 
     fn expire(&self, now: ServerTime) -> Result<u64, StoreError> {
-        Removal::expire(self, now, &Held::new(), &mut |_, _| {})
+        Removal::expire(self, now, &Held::default(), &mut |_, _| {})
     }
 
     fn erase(&self, subject: Subject) -> Result<Erased, StoreError> {

@@ -23,8 +23,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Patients under a legal hold: nothing of theirs goes.
-pub type Held = HashSet<Subject>;
+/// What is under a legal hold: nothing of it goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Patients.
+    pub subjects: HashSet<Subject>,
+    /// Identifiers of retention classes.
+    pub classes: HashSet<String>,
+}
 
 /// Hears how far long work is: so many of so many.
 pub type Step<'a> = dyn FnMut(u64, u64) + 'a;

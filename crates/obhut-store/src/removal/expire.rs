@@ -28,7 +28,7 @@ impl EmbeddedStore {
     pub(super) fn due_readings(&self, now: ServerTime, held: &Held) -> Result<Vec<Due>, StoreError> {
         let inner = &*self.inner;
         let names = index::classes(&inner.reader.lock())?;
-        let held = held_keys(inner, held);
+        let (held_classes, held) = (&held.classes, held_keys(inner, held));
         let mut classes: BTreeMap<u16, Due> = BTreeMap::new();
         for found in index::segments(&inner.reader.lock())? {
             let due = classes.entry(found.class).or_insert_with(|| Due {
@@ -41,6 +41,7 @@ impl EmbeddedStore {
             match standing(inner, &found, now) {
                 Standing::Kept => {}
                 Standing::NoRule => due.without_rule += kept.objects,
+                Standing::Due if held_classes.contains(&due.what) => due.held += kept.objects,
                 Standing::Due => {
                     due.held += kept.held;
                     due.objects += kept.objects - kept.held;
@@ -58,18 +59,21 @@ impl EmbeddedStore {
         step: &mut Step<'_>,
     ) -> Result<u64, StoreError> {
         let inner = &*self.inner;
-        let held = held_keys(inner, held);
+        let names = index::classes(&inner.reader.lock())?;
+        let is_held = |class: u16| names.get(&class).is_some_and(|name| held.classes.contains(name));
+        let keys = held_keys(inner, held);
         // Looked at first without the lock: readers and flushes must not wait for a walk through everything that stays.
         let segments = index::segments(&inner.reader.lock())?;
         let due: Vec<Segment> = segments
             .into_iter()
-            .filter(|found| !found.expiring && matches!(standing(inner, found, now), Standing::Due))
+            .filter(|found| !found.expiring && !is_held(found.class))
+            .filter(|found| matches!(standing(inner, found, now), Standing::Due))
             .collect();
         let mut gone = 0;
         for (at, found) in due.iter().enumerate() {
             // One after the other, so that the ward's readers get in between.
             let _alone = inner.maintenance.write();
-            gone += remove(inner, found, &held)?;
+            gone += remove(inner, found, &keys)?;
             step(at as u64 + 1, due.len() as u64);
         }
         Ok(gone)
@@ -83,7 +87,7 @@ impl EmbeddedStore {
 }
 
 fn held_keys(inner: &Inner, held: &Held) -> HashSet<u32> {
-    held.iter().filter_map(|subject: &Subject| inner.keys.get(*subject)).map(|entry| entry.number).collect()
+    held.subjects.iter().filter_map(|subject: &Subject| inner.keys.get(*subject)).map(|entry| entry.number).collect()
 }
 
 fn remove(inner: &Inner, found: &Segment, held: &HashSet<u32>) -> Result<u64, StoreError> {
