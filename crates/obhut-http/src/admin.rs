@@ -25,7 +25,7 @@ use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post, put};
-use obhut_access::Action;
+use obhut_access::{Action, Resource};
 use obhut_model::DeviceTime;
 use std::sync::Arc;
 
@@ -64,6 +64,11 @@ pub fn router(state: Arc<AppState>) -> Router {
         .with_state(state)
 }
 
+/// The same routes inside this very process, for the account it runs under: a tool that opened the installation itself, and the demonstration.
+pub fn within(state: Arc<AppState>, account: u32) -> Router {
+    router(state).layer(axum::Extension(PeerAccount(account)))
+}
+
 /// What a route of the console asks the desk for before its handler runs.
 #[derive(Clone)]
 struct Asking {
@@ -73,7 +78,9 @@ struct Asking {
 
 async fn permitted(State(asking): State<Asking>, who: ConsoleOnly, request: Request, next: Next) -> Response {
     let desk = &asking.state.desk;
-    match desk.permit(&who.0, Ask::new(asking.action, desk.ward())).await {
+    // Devices are managed on the whole system; everything else here is about the ward.
+    let resource = if asking.action == Action::DeviceManage { Resource::System } else { desk.ward() };
+    match desk.permit(&who.0, Ask::new(asking.action, resource)).await {
         Ok(_) => next.run(request).await,
         Err(error) => refused_at_the_console(error).into_response(),
     }

@@ -50,7 +50,7 @@ impl Client {
             message: format!("no server runs on `{}` and it cannot be opened: {error:#}", config.data.display()),
             hint: Some("start the server, or run `obhut doctor`".to_owned()),
         })?;
-        Ok(Self::Local(Box::new(obhut_http::admin::router(state))))
+        Ok(Self::Local(Box::new(obhut_http::admin::within(state, rustix::process::geteuid().as_raw()))))
     }
 
     /// Whether a running server answers.

@@ -66,7 +66,7 @@ pub async fn run(demo: &cli::Demo, place: &Place, lang: Language) -> Result<()> 
 
     let began = DeviceTime::from_micros(state.clock.now().micros());
     let beds = plan(demo, &recordings, began)?;
-    let client = Client::Local(Box::new(admin::router(state.clone())));
+    let client = Client::Local(Box::new(admin::within(state.clone(), rustix::process::geteuid().as_raw())));
     let fleet =
         Fleet::start(beds, began.plus_micros(-BEFORE_MICROS), &client, &running, &config, demo, &progress).await?;
     let told = Told::listen()?;
