@@ -124,6 +124,10 @@ pub struct AppState {
     pub gateway_address: OnceLock<SocketAddr>,
     /// Who turns keys over; a tool that only looks has none.
     pub keys: OnceLock<Arc<dyn crate::api::KeyRoom>>,
+    /// How long things stay, and erasing.
+    pub retention: OnceLock<Arc<obhut_retention::Retention>>,
+    /// Making backups.
+    pub backups: OnceLock<Arc<obhut_backup::Backups>>,
     /// Set when the device door opens; a tool has none.
     door: Arc<OnceLock<DoorView>>,
     charter_source: CharterSource,
@@ -198,6 +202,8 @@ impl AppState {
             https_address: OnceLock::new(),
             gateway_address: OnceLock::new(),
             keys: OnceLock::new(),
+            retention: OnceLock::new(),
+            backups: OnceLock::new(),
             charter_source: parts.charter_source,
             public_name: parts.public_name,
             reload_refused,

@@ -113,6 +113,24 @@ pub enum Command {
         after_help = "Example:\n  obhut request list\n\nEach of these has examples of its own: add --help to it."
     )]
     Request(crate::request::Request),
+    /// Show the deletion concept, run the deletion job, look after legal holds.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut retention show\n\nEach of these has examples of its own: add --help to it."
+    )]
+    Retention(crate::retention::Command),
+    /// Erase patients, and prove it.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut erasure list\n\nEach of these has examples of its own: add --help to it."
+    )]
+    Erasure(crate::erasure::Erasure),
+    /// Make, check and restore backups.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  obhut backup list\n\nEach of these has examples of its own: add --help to it."
+    )]
+    Backup(crate::backup::Backup),
     /// List and export stored readings.
     #[command(
         subcommand,
@@ -333,11 +351,14 @@ pub enum Patient {
         #[arg(long, value_name = "TIME")]
         to: Option<String>,
     },
-    /// Erase a patient: destroy the key, then the bytes. There is no way back.
+    /// Erase a patient: destroy the key, then the bytes, and prove it. There is no way back. The same as `obhut erasure run`.
     #[command(after_help = "Example:\n  obhut patient erase 3f… --yes")]
     Erase {
         /// Pseudonym, see `obhut bed list`.
         subject: String,
+        /// Where the hospital keeps the treatment record instead (§ 630f(3) BGB).
+        #[arg(long, value_name = "WHERE")]
+        record_kept_at: Option<String>,
         /// Say that it is meant.
         #[arg(long)]
         yes: bool,

@@ -109,6 +109,22 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Asks for a text, and returns it byte by byte as it came.
+    ///
+    /// # Errors
+    /// [`Exit::Refused`] with what the server said.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        let response = self.send(Method::GET, path, None).await?;
+        let status = response.status();
+        let bytes = collect(response.into_body()).await?;
+        if status.is_success() {
+            return String::from_utf8(bytes).context("the server's answer is not text");
+        }
+        Err(refusal(status, &bytes).into())
+    }
+}
+
 async fn collect(body: Body) -> Result<Vec<u8>> {
     let limited = http_body_util::Limited::new(body, ANSWER_BYTES_MAX);
     let collected = limited.collect().await.map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;

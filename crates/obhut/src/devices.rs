@@ -177,7 +177,7 @@ pub async fn patient(client: &Client, command: &Patient, output: Output) -> Resu
                 println!("{} is empty from {}", text(answer, "bed"), time(answer, "to"))
             });
         }
-        Patient::Erase { subject, yes } => {
+        Patient::Erase { subject, record_kept_at, yes } => {
             if !yes {
                 return Err(Failure {
                     exit: Exit::Refused,
@@ -186,15 +186,14 @@ pub async fn patient(client: &Client, command: &Patient, output: Output) -> Resu
                 }
                 .into());
             }
-            let answer = client.ask(Method::DELETE, &format!("/v1/subjects/{}", escape(subject)), None).await?;
-            print::show(output, &answer, |answer| {
-                println!(
-                    "{} is erased: key destroyed, {} objects ({} bytes) overwritten",
-                    text(answer, "subject"),
-                    text(answer, "objects"),
-                    text(answer, "bytes")
-                );
-            });
+            let command = crate::erasure::Erasure::Run {
+                subject: subject.clone(),
+                reason: "request".to_owned(),
+                request: None,
+                record_kept_at: record_kept_at.clone(),
+                yes: true,
+            };
+            crate::erasure::run(client, &command, output).await?;
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 #![expect(unreachable_pub, reason = "a program: `pub` says what a module offers its neighbours")]
 
+mod backup;
 mod charter;
 mod cli;
 mod client;
@@ -12,6 +13,7 @@ mod config;
 mod demo;
 mod devices;
 mod doctor;
+mod erasure;
 mod exit;
 mod export;
 mod keys;
@@ -21,6 +23,7 @@ mod open;
 mod people;
 mod print;
 mod request;
+mod retention;
 mod serve;
 mod witness;
 
@@ -67,6 +70,16 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     {
         return Ok(code);
     }
+    if let Command::Erasure(command) = &cli.command
+        && let Some(code) = erasure::verify(command, cli.output)
+    {
+        return Ok(code);
+    }
+    if let Command::Backup(command) = &cli.command
+        && let Some(code) = backup::offline(&config, command, cli.output).await
+    {
+        return Ok(code);
+    }
     if let Command::Serve(serve) = &cli.command {
         return serve::run(config, serve).await.map(|()| ExitCode::SUCCESS);
     }
@@ -80,9 +93,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => keys::run(&client, command, cli.output).await?,
         Command::People(command) => people::run(&client, command, cli.output).await?,
         Command::Request(command) => request::run(&client, command, cli.output).await?,
+        Command::Retention(arguments) => retention::command(&client, arguments, cli.output).await?,
+        Command::Erasure(command) => erasure::run(&client, command, cli.output).await?,
+        Command::Backup(command) => backup::run(&client, command, cli.output).await?,
         Command::Readings(command) => export::readings(&client, command, cli.output).await?,
-        Command::Charter(_) => charter::reload(&client, cli.output).await?,
         Command::Link => link(&client, cli.output).await?,
+        Command::Charter(_) => charter::reload(&client, cli.output).await?,
         Command::Serve(_) | Command::Demo(_) | Command::Doctor | Command::Witness(_) => {}
     }
     Ok(ExitCode::SUCCESS)

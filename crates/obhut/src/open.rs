@@ -141,6 +141,7 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
     };
     ring.finish_pending().context("an interrupted replacement of the top key cannot be ended")?;
     let _ = state.keys.set(Arc::new(ring));
+    crate::retention::join(config, &*provider, &state, &store)?;
     Ok(Opened { state, store })
 }
 
@@ -153,7 +154,7 @@ fn ledger(config: &Config, provider: &dyn obhut_vault::KeyProvider) -> Result<Ar
 }
 
 /// The top key as it may be opened: a new one is made only for a new installation; for an old one it would hide that the right one is missing.
-fn top_key(key: &ProviderSpec, installed: bool) -> ProviderSpec {
+pub fn top_key(key: &ProviderSpec, installed: bool) -> ProviderSpec {
     let mut key = key.clone();
     if let (ProviderSpec::File { create, .. } | ProviderSpec::Pkcs11 { create, .. }, true) = (&mut key, installed) {
         *create = Create::Never;

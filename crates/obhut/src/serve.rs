@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
-/// How often expired readings are looked for, real time.
+/// How often the deletion job runs, real time.
 const EXPIRE_EVERY: Duration = Duration::from_secs(300);
 /// How often stays that begin or end at a set time are looked at, real time.
 const REFRESH_EVERY: Duration = Duration::from_secs(5);
@@ -179,12 +179,14 @@ async fn housekeeping(state: Arc<AppState>) {
         let for_work = state.clone();
         let work = tokio::select! {
             () = state.stopping.cancelled() => return,
-            _ = refresh.tick() => tokio::task::spawn_blocking(move || for_work.refresh().map(|()| 0)),
-            _ = expire.tick() => tokio::task::spawn_blocking(move || for_work.readings.expire(for_work.clock.now())),
+            _ = refresh.tick() => tokio::task::spawn_blocking(move || for_work.refresh()),
+            _ = expire.tick() => {
+                crate::retention::run(for_work).await;
+                continue;
+            }
         };
         match work.await {
-            Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(gone)) => tracing::info!(objects = gone, "removed what was past its retention"),
+            Ok(Ok(())) | Err(_) => {}
             Ok(Err(error)) => tracing::error!(error = &error as &dyn std::error::Error, "housekeeping failed"),
         }
     }

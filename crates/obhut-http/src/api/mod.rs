@@ -6,6 +6,7 @@
 //! INVARIANT: a route that declares an action and answers with success without having been given a permit for it answers with an error
 //! instead, see [`enforce`]; a route that is not in [`all`] does not exist.
 
+mod backups;
 mod break_glass;
 mod care;
 mod consents;
@@ -18,6 +19,7 @@ mod own;
 pub mod people;
 mod requests;
 mod research;
+mod retention;
 mod said_no;
 mod session;
 mod tickets;
@@ -72,6 +74,7 @@ pub(crate) fn route(method: Method, path: &'static str, needs: Needs, handler: M
 #[must_use]
 pub fn all() -> Vec<Route> {
     let mut routes = Vec::new();
+    routes.extend(backups::routes());
     routes.extend(break_glass::routes());
     routes.extend(care::routes());
     routes.extend(consents::routes());
@@ -83,6 +86,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(people::routes());
     routes.extend(requests::routes());
     routes.extend(research::routes());
+    routes.extend(retention::routes());
     routes.extend(session::routes());
     routes.extend(ward::routes());
     routes

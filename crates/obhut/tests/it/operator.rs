@@ -200,7 +200,11 @@ fn an_operators_day(data: &Path) {
     refused(data, &["patient", "unbind", "--bed", "bed-03"], "", REFUSED, "bed-03");
     // The same person comes again: the same pseudonym.
     assert_eq!(json(data, &["patient", "bind", "--bed", "bed-06"], anna)["subject"], subject);
-    json(data, &["patient", "erase", &subject, "--yes"], "");
+    // Nobody is erased while being treated, nor before the treatment record is safe.
+    refused(data, &["patient", "erase", &subject, "--yes"], "", REFUSED, "bed-06");
+    json(data, &["patient", "unbind", "--bed", "bed-06"], "");
+    refused(data, &["patient", "erase", &subject, "--yes"], "", REFUSED, "§ 630f(3) BGB");
+    json(data, &["patient", "erase", &subject, "--record-kept-at", "KIS", "--yes"], "");
     assert!(row(&json(data, &["bed", "list"], ""), "beds", "bed-06")["subject"].is_null());
 
     refused(data, &["device", "revoke", "nobody", "--reason", "test"], "", REFUSED, "nobody");

@@ -313,7 +313,8 @@ fn an_erased_patient_is_gone() {
         assert!(String::from_utf8_lossy(&refused.stderr).contains("--yes"));
         assert_eq!(server.run(&["readings", "list", "--subject", subject])["readings"].as_array().unwrap().len(), 2);
 
-        let erased = server.run(&["patient", "erase", subject, "--yes"]);
+        server.run(&["patient", "unbind", "--bed", BED]);
+        let erased = server.run(&["patient", "erase", subject, "--record-kept-at", "KIS", "--yes"]);
         assert_eq!(erased["subject"], subject);
         let beds = server.run(&["bed", "list"]);
         let bed = |id: &str| beds["beds"].as_array().unwrap().iter().find(|bed| bed["id"] == id).unwrap().clone();
