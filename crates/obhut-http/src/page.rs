@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Largest request body, bytes; enrolment is the largest.
-const BODY_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024;
 /// How long a request may take, its body included; nothing here waits for anything slower than a disk.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 

@@ -8,7 +8,7 @@ use crate::state::{AppState, real_now};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use obhut_access::Assurance;
@@ -114,6 +114,14 @@ pub(crate) async fn recognise(State(state): State<Arc<AppState>>, mut request: R
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     if changes && request.uri().path().starts_with("/api/") && !crate::page::same_origin(request.headers()) {
         return ApiError::refused().into_response();
+    }
+    if changes && request.uri().path().starts_with("/api/") {
+        // A body nobody reads would end an HTTP/2 stream with a reset, which some clients take for a failure.
+        let (parts, body) = request.into_parts();
+        let Ok(bytes) = axum::body::to_bytes(body, crate::page::BODY_BYTES_MAX).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        request = Request::from_parts(parts, Body::from(bytes));
     }
     let agent = request.headers().get(header::USER_AGENT).map(HeaderValue::as_bytes);
     let browser = Browser::from_user_agent(agent);

@@ -709,7 +709,7 @@ mod tests {
             alert_days: clock.alert_days.to_vec(),
             calendar: Arc::new(here.clone()),
         };
-        register.execute(By::Console(0), at(received), receive.into()).unwrap();
+        register.execute(By::Console(0), at(received), receive).unwrap();
         let shown = |register: &Register| {
             let due = register.read(|state| state.request(case).unwrap().due);
             here.zoned(due.micros()).strftime("%F %R").to_string()
@@ -721,8 +721,8 @@ mod tests {
             months: clock.months_extended,
             calendar: Arc::new(here.clone()),
         };
-        register.execute(By::Console(0), at(received).plus_micros(86_400_000_000), extend().into()).unwrap();
-        let twice = register.execute(By::Console(0), at(received).plus_micros(86_400_000_001), extend().into());
+        register.execute(By::Console(0), at(received).plus_micros(86_400_000_000), extend()).unwrap();
+        let twice = register.execute(By::Console(0), at(received).plus_micros(86_400_000_001), extend());
         assert!(twice.is_err(), "there is one extension");
         (first, shown(&register))
     }

@@ -101,10 +101,10 @@ pub(crate) async fn live(server: &Server) -> (Page, String) {
 /// A session's cookie for the one-time link.
 fn enter(server: &Server) -> String {
     let origin = format!("https://localhost:{}", server.https.port());
-    let token = server.link.split_once("#enter=").unwrap().1;
+    let token = server.display_token("Display of the test");
     let mut curl = Command::new("curl");
     curl.args(["-sS", "-i", "--http1.1", "--cacert"]).arg(&server.root).args(["-H", &format!("Origin: {origin}")]);
-    curl.args(["--json", &format!(r#"{{"token":"{token}"}}"#), &format!("{origin}/api/v1/session")]);
+    curl.args(["--json", &format!(r#"{{"token":"{token}"}}"#), &format!("{origin}/api/v1/session/link")]);
     let answer = said(curl.output().unwrap());
     let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
     cookie.unwrap_or_else(|| panic!("no cookie:\n{answer}")).split(';').next().unwrap().to_owned()

@@ -7,6 +7,7 @@
 )]
 
 mod door;
+mod forgetting;
 mod https;
 mod keys;
 mod mqtt;

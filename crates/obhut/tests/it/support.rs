@@ -228,6 +228,12 @@ impl Server {
         serde_json::from_str(&body).unwrap()
     }
 
+    /// Token of a new link for a display on the wall: the one way to a session that needs no passkey.
+    pub(crate) fn display_token(&self, name: &str) -> String {
+        let invited = self.run(&["people", "invite", "--name", name, "--role", "wall"]);
+        invited["link"].as_str().unwrap().split_once("#enter=").unwrap().1.to_owned()
+    }
+
     /// `/v1/status` of the operator's socket.
     pub(crate) fn status(&self) -> Value {
         self.ask("/v1/status")
