@@ -1,7 +1,7 @@
 //! Whole backups of real stores: made while they run, changed byte by byte, restored.
 
-use crate::archive::Unwatched;
 use crate::Kind;
+use crate::archive::Unwatched;
 use crate::*;
 use obhut_model::*;
 use obhut_retention::{ErasureList, Installation, Periods, SignedList};
@@ -107,8 +107,7 @@ fn put(store: &EmbeddedStore, subject: Subject, numbers: std::ops::Range<u64>) {
         };
         let sequence = Some(Sequence { run: 1, number });
         let numerics = [(numeric, RetentionClass(0))];
-        let message =
-            Admitted { device: &device, subject, sequence, received: at(1), numerics: &numerics, waves: &[] };
+        let message = Admitted { device: &device, subject, sequence, received: at(1), numerics: &numerics, waves: &[] };
         let appended = store.append(&message, &waiter).unwrap();
         let (Appended::At(position) | Appended::Duplicate(position)) = appended;
         while waiter.durable() < position {

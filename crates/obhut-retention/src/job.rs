@@ -5,8 +5,8 @@
 //!
 //! INVARIANT: what the dry run counts is what the run removes, decided by the same lines.
 
-use crate::error::RetentionError;
 use crate::erasure::Order;
+use crate::error::RetentionError;
 use crate::kinds::{Rule, StoredKind, of_record};
 use crate::room::{Progress, Retention, end_of, over_since, real_now};
 use crate::survey::survey;
@@ -273,20 +273,15 @@ impl Walk<'_> {
     fn erase(&self, subject: Subject) -> Result<(), RetentionError> {
         let case = crate::text::random().map(CaseId::from_random);
         let case = case.map_err(|error| RetentionError::io("draw a name for", &self.room.data, error))?;
-        let order = Order {
-            case,
-            subject,
-            reason: "retention".into(),
-            request: None,
-            by: By::System,
-            record_elsewhere: false,
-        };
+        let order =
+            Order { case, subject, reason: "retention".into(), request: None, by: By::System, record_elsewhere: false };
         self.room.erase(self.charter, &order).map(|_| ())
     }
 
     /// Names may have to go earlier than bindings; then only they do.
     fn identities(&self, line: &mut Line) -> Result<(), RetentionError> {
-        let (Some(class), Some(bindings)) = (self.class(StoredKind::Identities), self.class(StoredKind::Bindings)) else {
+        let (Some(class), Some(bindings)) = (self.class(StoredKind::Identities), self.class(StoredKind::Bindings))
+        else {
             return Ok(());
         };
         line.kept = Some(obhut_store::Records::subjects(&*self.room.store)?.len() as u64);
@@ -312,8 +307,11 @@ impl Walk<'_> {
         let removal = &*self.room.store;
         let mut kept = 0;
         // An invitation that ran out opens nothing and proves nothing; the device's own record has what is to be kept of it.
-        let rows =
-            [(Rows::Invitations, self.now), (Rows::Certificates, over_since(class, self.now)), (Rows::Devices, over_since(class, self.now))];
+        let rows = [
+            (Rows::Invitations, self.now),
+            (Rows::Certificates, over_since(class, self.now)),
+            (Rows::Devices, over_since(class, self.now)),
+        ];
         for (rows, before) in rows {
             kept += removal.rows(rows)?;
             let due = removal.rows_before(rows, before)?;

@@ -67,7 +67,8 @@ fn look(root: &Path, path: &str, out: &mut Survey) -> Result<(), RetentionError>
 }
 
 fn tables(path: &Path) -> rusqlite::Result<Vec<String>> {
-    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let database =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1";
     let mut statement = database.prepare(sql)?;
     let names = statement.query_map([], |row| row.get(0))?;

@@ -26,28 +26,36 @@ use std::sync::Arc;
 #[derive(Debug, Subcommand)]
 pub enum Backup {
     /// Make the recovery key: a file that opens every backup made from now on. The server cannot read backups; only this file can.
-    #[command(after_help = "Example:\n  obhut backup key --to /media/safe/obhut-recovery.key\n\nKeep it away from the server, in two places. Nobody can make it again.")]
+    #[command(
+        after_help = "Example:\n  obhut backup key --to /media/safe/obhut-recovery.key\n\nKeep it away from the server, in two places. Nobody can make it again."
+    )]
     Key {
         /// New file to write.
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
     /// Make a backup while the server runs, and read it back.
-    #[command(after_help = "Example:\n  obhut backup create --to /mnt/backup\n\nNext: obhut backup verify /mnt/backup --recovery-key …")]
+    #[command(
+        after_help = "Example:\n  obhut backup create --to /mnt/backup\n\nNext: obhut backup verify /mnt/backup --recovery-key …"
+    )]
     Create {
         /// Directory, best on another machine's disk.
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
     /// List places and archives.
-    #[command(after_help = "Examples:\n  obhut backup list\n  obhut backup list --from /mnt/backup     without a server")]
+    #[command(
+        after_help = "Examples:\n  obhut backup list\n  obhut backup list --from /mnt/backup     without a server"
+    )]
     List {
         /// A directory to look into, without a server.
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
     /// Check archives: every byte against the signature, and with the recovery key that everything can be read.
-    #[command(after_help = "Example:\n  obhut backup verify /mnt/backup --recovery-key /media/safe/obhut-recovery.key\n\nExit code 1 if something is wrong.")]
+    #[command(
+        after_help = "Example:\n  obhut backup verify /mnt/backup --recovery-key /media/safe/obhut-recovery.key\n\nExit code 1 if something is wrong."
+    )]
     Verify {
         /// An archive, or a directory of them.
         path: PathBuf,
@@ -174,7 +182,11 @@ fn verify(path: &Path, recovery_key: &Path, output: Output) -> Result<()> {
         println!("{}", json!({"archives": results}));
     }
     if wrong > 0 || paths.is_empty() {
-        let message = if paths.is_empty() { "there is no archive".to_owned() } else { format!("{wrong} archive(s) are not good") };
+        let message = if paths.is_empty() {
+            "there is no archive".to_owned()
+        } else {
+            format!("{wrong} archive(s) are not good")
+        };
         let hint = Some("make a new backup now, and keep the bad one as it is".to_owned());
         return Err(Failure { exit: Exit::Failed, message, hint }.into());
     }
@@ -202,7 +214,9 @@ async fn restore(config: &Config, from: &Path, key: &Path, erasures: Erasures, o
         println!("restored into `{}`: the state of {}", data.display(), rfc3339(head.made_at));
         println!("{erased} patient(s) who were erased since were erased again");
         if lost {
-            println!("The list of erasures is lost: patients erased since that backup may be back. The ledger says so.");
+            println!(
+                "The list of erasures is lost: patients erased since that backup may be back. The ledger says so."
+            );
         }
         println!("next: obhut --data {} doctor, then start the server", data.display());
     });
@@ -287,12 +301,28 @@ pub async fn run(client: &Client, command: &Backup, output: Output) -> Result<()
             let answer = client.ask(Method::GET, "/api/v1/backups", None).await?;
             print::show(output, &answer, |answer| {
                 let places: Vec<Vec<String>> = rows(answer, "places")
-                    .map(|p| vec![text(p, "path"), text(p, "reachable"), time(p, "backup_at"), time(p, "keys_at"), time(p, "erasures_to")])
+                    .map(|p| {
+                        vec![
+                            text(p, "path"),
+                            text(p, "reachable"),
+                            time(p, "backup_at"),
+                            time(p, "keys_at"),
+                            time(p, "erasures_to"),
+                        ]
+                    })
                     .collect();
                 table(&["PLACE", "THERE", "NEWEST", "KEYS RENEWED", "ERASURES UP TO"], &places);
                 println!();
                 let archives: Vec<Vec<String>> = rows(answer, "archives")
-                    .map(|a| vec![text(a, "path"), text(a, "kind"), time(a, "made_at"), time(a, "expires_at"), text(a, "bytes")])
+                    .map(|a| {
+                        vec![
+                            text(a, "path"),
+                            text(a, "kind"),
+                            time(a, "made_at"),
+                            time(a, "expires_at"),
+                            text(a, "bytes"),
+                        ]
+                    })
                     .collect();
                 table(&COLUMNS, &archives);
             });

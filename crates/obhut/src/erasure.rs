@@ -38,7 +38,9 @@ pub enum Erasure {
     #[command(after_help = "Example:\n  obhut erasure list")]
     List,
     /// Print the certificate of one.
-    #[command(after_help = "Example:\n  obhut erasure certificate 9c… > erasure.json\nNext: obhut erasure verify erasure.json --key …")]
+    #[command(
+        after_help = "Example:\n  obhut erasure certificate 9c… > erasure.json\nNext: obhut erasure verify erasure.json --key …"
+    )]
     Certificate {
         /// Which.
         case: String,
@@ -114,7 +116,8 @@ pub async fn run(client: &Client, command: &Erasure, output: Output) -> Result<(
                 }
                 .into());
             }
-            let body = json!({"subject": subject, "reason": reason, "request": request, "record_kept_at": record_kept_at});
+            let body =
+                json!({"subject": subject, "reason": reason, "request": request, "record_kept_at": record_kept_at});
             let answer = client.ask(Method::POST, "/api/v1/erasures", Some(&body)).await?;
             print::show(output, &answer, erased);
         }

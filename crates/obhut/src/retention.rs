@@ -19,7 +19,9 @@ use std::sync::Arc;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the deletion concept: every kind of data, its rule, how much there is, what is due, held, overdue.
-    #[command(after_help = "Example:\n  obhut retention show\n\nExit code 0 also if something is overdue; the metric `obhut_overdue_objects` is for alarms.")]
+    #[command(
+        after_help = "Example:\n  obhut retention show\n\nExit code 0 also if something is overdue; the metric `obhut_overdue_objects` is for alarms."
+    )]
     Show,
     /// Run the deletion job now; the server runs it every five minutes by itself.
     #[command(after_help = "Examples:\n  obhut retention run --dry-run\n  obhut retention run")]
@@ -39,7 +41,9 @@ pub enum Holds {
     #[command(after_help = "Example:\n  obhut retention holds list")]
     List,
     /// Propose a hold. It holds at once; somebody else must approve it within a week.
-    #[command(after_help = "Example:\n  obhut retention holds add --subject 3f… --reason 'expert opinion' \\\n    --number '4 O 123/26' --requester 'LG Köln' --review 2027-05-01T00:00:00Z")]
+    #[command(
+        after_help = "Example:\n  obhut retention holds add --subject 3f… --reason 'expert opinion' \\\n    --number '4 O 123/26' --requester 'LG Köln' --review 2027-05-01T00:00:00Z"
+    )]
     Add {
         /// Pseudonym of the patient.
         #[arg(long, conflicts_with = "class", required_unless_present = "class")]
@@ -150,7 +154,8 @@ async fn holds(client: &Client, command: &Holds, output: Output) -> Result<()> {
                 let rows: Vec<Vec<String>> = rows(answer, "holds")
                     .map(|hold| {
                         let scope = hold.get("scope").unwrap_or(&Value::Null);
-                        let what = if scope.get("class").is_some() { text(scope, "class") } else { text(scope, "subject") };
+                        let what =
+                            if scope.get("class").is_some() { text(scope, "class") } else { text(scope, "subject") };
                         vec![
                             text(hold, "case"),
                             what,
@@ -169,7 +174,11 @@ async fn holds(client: &Client, command: &Holds, output: Output) -> Result<()> {
                               "review": parse_time(review, now)?});
             let answer = client.ask(Method::POST, PATH, Some(&body)).await?;
             print::show(output, &answer, |answer| {
-                println!("{} holds; somebody else must approve it by {}", text(answer, "case"), time(answer, "approve_by"));
+                println!(
+                    "{} holds; somebody else must approve it by {}",
+                    text(answer, "case"),
+                    time(answer, "approve_by")
+                );
             });
         }
         Holds::Approve { case } => done(client, &format!("{PATH}/{}/approve", escape(case)), None).await?,
@@ -216,11 +225,15 @@ pub fn join(
         ProviderSpec::File { path, .. } => Some(path.clone()),
         _ => None,
     };
-    let backups = Backups::open(&config.data, top_key, installation, store.clone()).context("backups cannot be opened")?;
+    let backups =
+        Backups::open(&config.data, top_key, installation, store.clone()).context("backups cannot be opened")?;
     room.set_copies(backups.clone());
     // Before anything is served: an erasure that was begun ends.
     if let Err(error) = room.resume(&state.charter.load().checked) {
-        tracing::error!(error = &error as &dyn std::error::Error, "an interrupted erasure could not be ended; the next start tries again");
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "an interrupted erasure could not be ended; the next start tries again"
+        );
     }
     let _ = state.retention.set(room);
     let _ = state.backups.set(backups);

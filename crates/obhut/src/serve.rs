@@ -203,8 +203,12 @@ impl Running {
         for task in self.tasks {
             let _ = tokio::time::timeout(Duration::from_secs(10), task).await;
         }
-        let store = self.opened.store.clone();
-        tokio::task::spawn_blocking(move || store.close())
+        let (store, scribe) = (self.opened.store.clone(), self.opened.state.desk.scribe.clone());
+        // Whatever was recorded gets its checkpoint before the process goes.
+        tokio::task::spawn_blocking(move || {
+            scribe.close();
+            store.close()
+        })
             .await?
             .context("the store could not be closed cleanly; nothing acknowledged is lost")?;
         tracing::info!("stopped");

@@ -71,7 +71,9 @@ async fn list(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Value
             .collect();
         let archives: Vec<Value> = backups.archives().iter().map(row).collect();
         let overdue = backups.overdue(real_now()).len();
-        Ok(Json(json!({"recovery_key": backups.recovery_key(), "places": places, "archives": archives, "overdue": overdue})))
+        Ok(Json(
+            json!({"recovery_key": backups.recovery_key(), "places": places, "archives": archives, "overdue": overdue}),
+        ))
     })
     .await
 }

@@ -44,7 +44,11 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 pub(super) fn room(state: &AppState) -> Result<Arc<Retention>, ApiError> {
-    state.retention.get().cloned().ok_or_else(|| ApiError::internal("this program was opened without its deletion concept"))
+    state
+        .retention
+        .get()
+        .cloned()
+        .ok_or_else(|| ApiError::internal("this program was opened without its deletion concept"))
 }
 
 pub(super) fn failed(error: RetentionError) -> ApiError {
@@ -161,7 +165,11 @@ async fn propose(
         (Some(subject), None) => Scope::Subject(subject),
         (None, Some(class)) => Scope::Class(class.into()),
         _ => {
-            return Err(ApiError::bad("scope", "a hold is about one patient or one class", "give `subject` or `class`"));
+            return Err(ApiError::bad(
+                "scope",
+                "a hold is about one patient or one class",
+                "give `subject` or `class`",
+            ));
         }
     };
     let approve_by = ServerTime::from_micros(real_now().micros() + APPROVE_WITHIN_MICROS);
@@ -255,7 +263,9 @@ struct Erase {
 
 fn forbidden(why: &Forbidden) -> ApiError {
     match why {
-        Forbidden::Unknown => ApiError::unknown("unknown", "the patient is not known, or erased already", "look at `obhut erasure list`"),
+        Forbidden::Unknown => {
+            ApiError::unknown("unknown", "the patient is not known, or erased already", "look at `obhut erasure list`")
+        }
         Forbidden::InBed(bed) => ApiError::conflict(
             "in_bed",
             format!("the patient lies in bed `{bed}`"),
@@ -271,7 +281,11 @@ fn forbidden(why: &Forbidden) -> ApiError {
             ApiError::new(
                 StatusCode::CONFLICT,
                 "treatment_record",
-                format!("the treatment record must be kept: {}; {} more days", basis.1, day - real_now().micros() / 86_400_000_000),
+                format!(
+                    "the treatment record must be kept: {}; {} more days",
+                    basis.1,
+                    day - real_now().micros() / 86_400_000_000
+                ),
                 "if the record is kept in the hospital's own system, say where: that statement goes into the ledger, sealed, and the certificate says that it was made",
             )
         }
@@ -285,9 +299,10 @@ async fn erase(
     Json(wanted): Json<Erase>,
 ) -> Result<Json<Value>, ApiError> {
     let case = state.desk.new_case();
-    let subject: Subject = wanted.subject.parse().map_err(|_| {
-        ApiError::bad("subject", "a patient is named by the pseudonym", "see `obhut bed list`")
-    })?;
+    let subject: Subject = wanted
+        .subject
+        .parse()
+        .map_err(|_| ApiError::bad("subject", "a patient is named by the pseudonym", "see `obhut bed list`"))?;
     let patient = state.desk.patient(subject).await?;
     let mut ask = Ask::new(Action::Erase, Resource::Patient(patient)).case(case);
     let elsewhere = wanted.record_kept_at.as_deref().map(str::trim).filter(|place| !place.is_empty());
@@ -295,7 +310,11 @@ async fn erase(
         ask = ask.note(format!("treatment record kept at: {place}"));
     }
     if !wanted.reason.chars().all(|c| c.is_ascii_lowercase() || c == '-') || wanted.reason.len() > 32 {
-        return Err(ApiError::bad("reason", "the reason is one word", "write `request`, `objection`, `unlawful` or `order`"));
+        return Err(ApiError::bad(
+            "reason",
+            "the reason is one word",
+            "write `request`, `objection`, `unlawful` or `order`",
+        ));
     }
     let order = Order {
         case,
@@ -319,7 +338,8 @@ async fn erase(
         work.refresh()?;
         Ok(done)
     }));
-    let done = carried.await.map_err(|_| ApiError::internal("the erasure broke off; it goes on at the next start"))??;
+    let done =
+        carried.await.map_err(|_| ApiError::internal("the erasure broke off; it goes on at the next start"))??;
     Ok(Json(json!({
         "case": done.case, "subject": subject, "key_destroyed_in": done.key_destroyed_in.map(|t| t.as_micros() as u64), "took": done.took.as_micros() as u64,
         "destroyed": done.body.destroyed, "bytes_overwritten": done.body.bytes_overwritten, "key_epoch": done.body.key_epoch, "copies": done.body.copies,

@@ -75,7 +75,16 @@ fn one_patient_goes_and_does_not_come_back_with_a_backup() {
     let in_bed = server.try_run(&erase, "");
     assert!(String::from_utf8_lossy(&in_bed.stderr).contains("bed-03"));
     server.run(&["patient", "unbind", "--bed", "bed-03"]);
-    let hold = ["--reason", "expert opinion", "--number", "4 O 1/26", "--requester", "court", "--review", "2099-01-01T00:00:00Z"];
+    let hold = [
+        "--reason",
+        "expert opinion",
+        "--number",
+        "4 O 1/26",
+        "--requester",
+        "court",
+        "--review",
+        "2099-01-01T00:00:00Z",
+    ];
     let held = server.run(&[["retention", "holds", "add", "--subject", &erika].as_slice(), &hold].concat());
     let refused = server.try_run(&erase, "");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("legal hold"));
@@ -118,15 +127,18 @@ fn one_patient_goes_and_does_not_come_back_with_a_backup() {
     assert_eq!(hits(&data.join("store"), &needles), Vec::<PathBuf>::new());
     let dir = server.stop();
     assert_eq!(hits(&dir.path().join("data"), &needles), Vec::<PathBuf>::new());
-    assert!(said(obhut(&dir.path().join("data")).args(["ledger", "verify", "--key", key])).0);
+    let (good, text) = said(obhut(&dir.path().join("data")).args(["ledger", "verify", "--key", key]));
+    assert!(good, "{text}");
 
     // The older backup comes back without her.
     let restored = outside.path().join("restored");
-    let arguments = ["backup", "restore", "--from", &at("place"), "--recovery-key", &at("recovery.key")].map(str::to_owned);
+    let arguments =
+        ["backup", "restore", "--from", &at("place"), "--recovery-key", &at("recovery.key")].map(str::to_owned);
     let (good, text) = said(obhut(&restored).args(&arguments));
     assert!(good, "{text}");
     assert_eq!(hits(&restored, &needles), Vec::<PathBuf>::new());
-    assert!(said(obhut(&restored).args(["ledger", "verify", "--key", key])).0);
+    let (good, text) = said(obhut(&restored).args(["ledger", "verify", "--key", key]));
+    assert!(good, "{text}");
     let (good, text) = said(obhut(&restored).args(&arguments));
     assert!(!good && text.contains("not empty"), "{text}");
     std::fs::rename(&restored, outside.path().join("data")).unwrap();
@@ -145,7 +157,8 @@ fn a_killed_erasure_is_ended_by_the_next_start() {
         server.run(&["patient", "unbind", "--bed", "bed-03"]);
         let mut command = obhut(&server.data());
         command.args(["erasure", "run", &erika, "--record-kept-at", "KIS", "--yes"]);
-        let mut running = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut running =
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
         // The decision is on record before anything is destroyed; from then on every instant is as good as any other.
         std::thread::sleep(std::time::Duration::from_millis(15 * round + 5));
         let dir = kill(server);
