@@ -66,6 +66,22 @@ impl Installation {
         Ok(made)
     }
 
+    /// Wraps the key anew, for a top key that is being replaced: `provider` opens with old and new and wraps with the new. Nothing to do where none is kept.
+    ///
+    /// # Errors
+    /// [`RetentionError`]; the file is as it was.
+    pub fn rewrap(dir: &Path, provider: &dyn KeyProvider) -> Result<(), RetentionError> {
+        let path = dir.join(FILE);
+        let bytes = files::read_if_there(&path, FILE_BYTES_MAX).map_err(|error| RetentionError::io("read", &path, error))?;
+        let Some(bytes) = bytes else { return Ok(()) };
+        let mut kept: Kept = serde_json::from_slice(&bytes).map_err(|_| RetentionError::damaged(&path))?;
+        let wrapped = from_base64(&kept.wrapped).ok_or_else(|| RetentionError::damaged(&path))?;
+        let seed = provider.unwrap(CONTEXT, &wrapped).map_err(RetentionError::Key)?;
+        kept.wrapped = base64(&provider.wrap(CONTEXT, &seed).map_err(RetentionError::Key)?);
+        let bytes = serde_json::to_vec_pretty(&kept).map_err(|_| RetentionError::damaged(&path))?;
+        files::replace(&path, &bytes).map_err(|error| RetentionError::io("write", &path, error))
+    }
+
     /// What it is called: sixteen random digits.
     #[must_use]
     pub fn id(&self) -> &str {

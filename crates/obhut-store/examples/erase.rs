@@ -31,6 +31,8 @@ fn main() {
     println!("{readings} readings of {patients} patients: {:.1} s", began.elapsed().as_secs_f64());
 
     let chosen = subjects[subjects.len() / 2];
+    let codes = store.codes(chosen).unwrap();
+    println!("of the one: from {} to {} s", codes[0].1.micros() / 1_000_000, codes[0].2.micros() / 1_000_000);
     let began = Instant::now();
     let destroyed = store.destroy_key(chosen).unwrap();
     println!("key destroyed:  {:.4} s", destroyed.took.as_secs_f64());
@@ -38,9 +40,10 @@ fn main() {
     store.rotate_keys().unwrap();
     let residue = store.residue(chosen).unwrap();
     println!(
-        "all destroyed:  {:.3} s ({} objects, {} bytes overwritten, {} database files still name the patient)",
+        "all destroyed:  {:.3} s ({} chunks, {} messages, {} bytes overwritten, {} database files still name the patient)",
         began.elapsed().as_secs_f64(),
-        erased.objects,
+        erased.chunks,
+        erased.messages,
         erased.bytes,
         residue.len()
     );

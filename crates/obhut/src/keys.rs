@@ -11,6 +11,7 @@ use clap::Subcommand;
 use http::Method;
 use obhut_http::api::KeyRoom;
 use obhut_pki::{Authority, ProviderSpec, provider};
+use obhut_retention::Installation;
 use obhut_scribe::LedgerKeys;
 use obhut_store::{EmbeddedStore, KeyStatus, Keys as _, Rotated};
 use obhut_vault::TopKey;
@@ -102,6 +103,8 @@ pub struct KeyRing {
     pub authority: Arc<Authority>,
     /// The file of the ledger's keys.
     pub ledger: PathBuf,
+    /// The directory of the installation's signing key.
+    pub retention: PathBuf,
     /// One replacement at a time.
     pub turning: Mutex<()>,
 }
@@ -124,6 +127,9 @@ impl KeyRing {
                 .context("the ledger's keys cannot be wrapped anew")?;
             anew.push("ledger");
         }
+        Installation::rewrap(&self.retention, &*self.top)
+            .context("the installation's signing key cannot be wrapped anew")?;
+        anew.push("installation");
         provider::settle(&self.spec).context("the new top key cannot take the old one's place")?;
         // Under its final name, so that a token that was pulled out is found again.
         self.top.begin(provider::open(&self.spec).context("the new top key cannot be opened")?);

@@ -137,6 +137,7 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
         store: store.clone(),
         authority: state.authority.clone(),
         ledger: config.data.join(LEDGER_KEYS),
+        retention: config.data.join(obhut_retention::DIRECTORY),
         turning: std::sync::Mutex::new(()),
     };
     ring.finish_pending().context("an interrupted replacement of the top key cannot be ended")?;

@@ -19,6 +19,8 @@ const CORES: &[&str] = &[
     "crates/obhut-interop/",
     "crates/obhut-vault/",
     "crates/obhut-ledger/",
+    "crates/obhut-access/",
+    "crates/obhut-register/",
 ];
 
 /// What a core never touches, and why.

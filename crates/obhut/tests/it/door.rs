@@ -98,12 +98,15 @@ pub(crate) async fn live(server: &Server) -> (Page, String) {
     (stream(server, &cookie).await, cookie)
 }
 
+/// What the client says it is: a session ends when its cookie comes from another browser.
+const BROWSER: &str = "Display/1.0";
+
 /// A session's cookie for the one-time link.
 fn enter(server: &Server) -> String {
     let origin = format!("https://localhost:{}", server.https.port());
     let token = server.display_token("Display of the test");
     let mut curl = Command::new("curl");
-    curl.args(["-sS", "-i", "--http1.1", "--cacert"]).arg(&server.root).args(["-H", &format!("Origin: {origin}")]);
+    curl.args(["-sS", "-i", "--http1.1", "-A", BROWSER, "--cacert"]).arg(&server.root).args(["-H", &format!("Origin: {origin}")]);
     curl.args(["--json", &format!(r#"{{"token":"{token}"}}"#), &format!("{origin}/api/v1/session/link")]);
     let answer = said(curl.output().unwrap());
     let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
@@ -115,6 +118,7 @@ async fn stream(server: &Server, cookie: &str) -> Page {
     let origin = format!("https://localhost:{}", server.https.port());
     request.headers_mut().insert("Origin", origin.parse().unwrap());
     request.headers_mut().insert("Cookie", cookie.parse().unwrap());
+    request.headers_mut().insert("User-Agent", BROWSER.parse().unwrap());
     let socket = tokio::net::TcpStream::connect(server.https).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(tls(&server.root, None));
     let stream = connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
@@ -125,7 +129,7 @@ async fn stream(server: &Server, cookie: &str) -> Page {
 fn leave(server: &Server, cookie: &str) {
     let origin = format!("https://localhost:{}", server.https.port());
     let mut curl = Command::new("curl");
-    curl.args(["-sS", "-i", "-X", "DELETE", "--cacert"]).arg(&server.root);
+    curl.args(["-sS", "-i", "-A", BROWSER, "-X", "DELETE", "--cacert"]).arg(&server.root);
     curl.args([
         "-H",
         &format!("Origin: {origin}"),

@@ -207,7 +207,7 @@ fn every_route_asks_for_a_session_and_none_is_there_by_accident() {
         ("/api/v1/live", &UPGRADE, 401),
         ("/metrics", &[], 404),
         ("/api/v1/metrics", &[], 401),
-        ("/api/v1/session/link", &["--json", r#"{"token":"guess"}"#, "-H", &origin], 404),
+        ("/api/v1/session/link", &["--json", r#"{"token":"guess"}"#, "-H", &origin], 403),
         ("/api/v1/session/link", &["--json", &enter], 403),
         ("/api/v1/session/link", &["--json", &enter, "-H", "Origin: https://evil.example"], 403),
         ("/api/v1/session/link", &["--json", &enter, "-H", "Origin: null"], 403),
