@@ -100,7 +100,7 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, BackupError> {
     for entry in std::fs::read_dir(dir).map_err(fail)? {
         let entry = entry.map_err(fail)?;
         let path = entry.path();
-        if !path.extension().is_some_and(|end| end == "obk") {
+        if path.extension().is_none_or(|end| end != "obk") {
             continue;
         }
         if let Ok(front) = archive::front(&path) {

@@ -75,7 +75,12 @@ fn gather(state: &AppState, registry: &mut Registry) {
     gauge(registry, "pages", "Ward pages connected", state.live.clients());
     if let Some(report) = state.retention.get().and_then(|room| room.last_run()) {
         let overdue = usize::try_from(report.overdue()).unwrap_or(usize::MAX);
-        gauge(registry, "overdue_objects", "Stored objects past their retention for more than a day; 0 expected", overdue);
+        gauge(
+            registry,
+            "overdue_objects",
+            "Stored objects past their retention for more than a day; 0 expected",
+            overdue,
+        );
     }
     gauge(registry, "ready", "Whether the server takes and keeps readings", usize::from(state.is_ready()));
 

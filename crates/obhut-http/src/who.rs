@@ -112,9 +112,6 @@ pub struct Recognised(pub Option<SignedIn>);
 /// server is refused: a browser always says where it comes from.
 pub(crate) async fn recognise(State(state): State<Arc<AppState>>, mut request: Request<Body>, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if changes && request.uri().path().starts_with("/api/") && !crate::page::same_origin(request.headers()) {
-        return ApiError::refused().into_response();
-    }
     if changes && request.uri().path().starts_with("/api/") {
         // A body nobody reads would end an HTTP/2 stream with a reset, which some clients take for a failure.
         let (parts, body) = request.into_parts();
@@ -122,6 +119,9 @@ pub(crate) async fn recognise(State(state): State<Arc<AppState>>, mut request: R
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
         request = Request::from_parts(parts, Body::from(bytes));
+        if !crate::page::same_origin(request.headers()) {
+            return ApiError::refused().into_response();
+        }
     }
     let agent = request.headers().get(header::USER_AGENT).map(HeaderValue::as_bytes);
     let browser = Browser::from_user_agent(agent);

@@ -129,7 +129,7 @@ pub(crate) fn bundle(
     let head = head.to_string();
     // The list of entries is open while it is written.
     let open = head.strip_suffix('}').unwrap_or(&head);
-    write!(out, "{open},\"entry\":[\n").map_err(CopyError::Write)?;
+    writeln!(out, "{open},\"entry\":[").map_err(CopyError::Write)?;
     let mut entries = Entries { out: &mut out, ids, first: true };
 
     let house = entries.push_value(resources::organization(dossier))?;

@@ -72,7 +72,8 @@ impl Installation {
     /// [`RetentionError`]; the file is as it was.
     pub fn rewrap(dir: &Path, provider: &dyn KeyProvider) -> Result<(), RetentionError> {
         let path = dir.join(FILE);
-        let bytes = files::read_if_there(&path, FILE_BYTES_MAX).map_err(|error| RetentionError::io("read", &path, error))?;
+        let bytes =
+            files::read_if_there(&path, FILE_BYTES_MAX).map_err(|error| RetentionError::io("read", &path, error))?;
         let Some(bytes) = bytes else { return Ok(()) };
         let mut kept: Kept = serde_json::from_slice(&bytes).map_err(|_| RetentionError::damaged(&path))?;
         let wrapped = from_base64(&kept.wrapped).ok_or_else(|| RetentionError::damaged(&path))?;

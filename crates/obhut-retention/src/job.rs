@@ -22,6 +22,15 @@ use std::collections::BTreeMap;
 /// How long something may be past its time before it counts as overdue: a day, in which the job runs almost three hundred times. Control D12 allows 7.
 const TOLERANCE_MICROS: i64 = 86_400_000_000;
 
+/// Why something is kept so long, in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Basis {
+    /// German.
+    pub de: String,
+    /// English.
+    pub en: String,
+}
+
 /// Where one kind of data, by one class, stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Line {
@@ -36,7 +45,7 @@ pub struct Line {
     /// How long, as the charter writes it.
     pub period: Option<String>,
     /// Why, German and English.
-    pub basis: Option<(String, String)>,
+    pub basis: Option<Basis>,
     /// Objects there are; `None` where they are not counted apart.
     pub kept: Option<u64>,
     /// Their bytes, where known.
@@ -424,7 +433,7 @@ fn fill(line: &mut Line, class: &Class) {
     line.class = Some(class.id.to_string());
     line.start = Some(class.start.as_str());
     line.period = Some(class.period.to_string());
-    line.basis = Some((class.basis.de.clone(), class.basis.en.clone()));
+    line.basis = Some(Basis { de: class.basis.de.clone(), en: class.basis.en.clone() });
 }
 
 /// Every kind of event but proofs of erasing.

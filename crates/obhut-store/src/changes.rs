@@ -184,7 +184,7 @@ impl Changes {
     }
 
     /// Lets the database grow no further, as a full disk would; `false` ends that.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(test)]
     pub(crate) fn limit_pages(&self, full: bool) -> Result<(), StoreError> {
         let connection = self.connection.lock();
         let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(database)?;

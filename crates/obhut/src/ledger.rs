@@ -162,16 +162,16 @@ pub async fn run(client: &Client, command: &Ledger, output: Output) -> Result<()
             let (mut from, mut count) = (0, 0u64);
             loop {
                 let answer = client.ask(Method::GET, &format!("/api/v1/ledger/export?from={from}"), None).await?;
-                for line in answer["lines"].as_array().into_iter().flatten() {
+                for line in answer.get("lines").and_then(Value::as_array).into_iter().flatten() {
                     writeln!(out, "{line}").context("the export cannot be written")?;
                     count += 1;
                 }
-                match answer["next"].as_u64() {
+                match answer.get("next").and_then(Value::as_u64) {
                     Some(next) => from = next,
                     None => break,
                 }
                 // Asking is recorded, so there is always one more; enough is what was there in the last page but one.
-                if answer["lines"].as_array().is_none_or(|lines| lines.len() < 1000) {
+                if answer.get("lines").and_then(Value::as_array).is_none_or(|lines| lines.len() < 1000) {
                     break;
                 }
             }

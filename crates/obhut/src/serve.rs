@@ -209,8 +209,8 @@ impl Running {
             scribe.close();
             store.close()
         })
-            .await?
-            .context("the store could not be closed cleanly; nothing acknowledged is lost")?;
+        .await?
+        .context("the store could not be closed cleanly; nothing acknowledged is lost")?;
         tracing::info!("stopped");
         Ok(())
     }

@@ -66,7 +66,8 @@ const NOT_IN_A_CORE: &[&str] = &[
 ];
 
 /// What one core may reach all the same, with the reason.
-const EXCUSED: &[(&str, &str, &str)] = &[("obhut-access", "chrono", "Cedar reads dates in policies with it; it asks no clock")];
+const EXCUSED: &[(&str, &str, &str)] =
+    &[("obhut-access", "chrono", "Cedar reads dates in policies with it; it asks no clock")];
 
 /// What the device side must not reach: everything that belongs to the server.
 const NOT_ON_A_DEVICE: &[&str] =

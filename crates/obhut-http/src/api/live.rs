@@ -47,7 +47,7 @@ async fn live(
             "close one that nobody needs",
         ));
     }
-    state.desk.permit(&who, Ask::new(Action::LiveView, state.desk.ward()).about(&["live"])).await?;
+    state.desk.permit(&who, Ask::new(Action::LiveView, state.desk.ward())).await?;
     Ok(upgrade.max_message_size(1024).on_upgrade(move |socket| stream(state, who, socket)).into_response())
 }
 
@@ -74,7 +74,7 @@ async fn stream(state: Arc<AppState>, who: Who, mut socket: WebSocket) {
                 }
             }
             _ = again.tick() => {
-                if !state.desk.would_permit(&who, &Ask::new(Action::LiveView, state.desk.ward()).about(&["live"])) {
+                if !state.desk.would_permit(&who, &Ask::new(Action::LiveView, state.desk.ward())) {
                     break;
                 }
             }

@@ -111,11 +111,10 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
 async fn enforce(action: Action, request: Request, next: Next) -> Response {
     let asked = Asked::default();
     let response = desk::ASKED.scope(asked.clone(), next.run(request)).await;
-    if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        if !asked.granted(action) {
-            tracing::error!(action = action.as_str(), "a handler answered without a permit; the answer was withheld");
-            return ApiError::internal("the server withheld an answer it had not recorded").into_response();
-        }
+    let answered = response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if answered && !asked.granted(action) {
+        tracing::error!(action = action.as_str(), "a handler answered without a permit; the answer was withheld");
+        return ApiError::internal("the server withheld an answer it had not recorded").into_response();
     }
     response
 }

@@ -106,7 +106,9 @@ fn enter(server: &Server) -> String {
     let origin = format!("https://localhost:{}", server.https.port());
     let token = server.display_token("Display of the test");
     let mut curl = Command::new("curl");
-    curl.args(["-sS", "-i", "--http1.1", "-A", BROWSER, "--cacert"]).arg(&server.root).args(["-H", &format!("Origin: {origin}")]);
+    curl.args(["-sS", "-i", "--http1.1", "-A", BROWSER, "--cacert"])
+        .arg(&server.root)
+        .args(["-H", &format!("Origin: {origin}")]);
     curl.args(["--json", &format!(r#"{{"token":"{token}"}}"#), &format!("{origin}/api/v1/session/link")]);
     let answer = said(curl.output().unwrap());
     let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));

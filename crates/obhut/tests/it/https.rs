@@ -266,7 +266,15 @@ fn every_route_asks_for_a_session_and_none_is_there_by_accident() {
     let charter = with("/api/v1/charter?lang=en", &[]);
     assert!(charter.status == 200 && charter.body.contains("fingerprint"), "{charter:?}");
     // A display sees the ward, and nothing of the system, of people, of a patient's past, of the ledger.
-    for path in ["metrics", "system", "people", "devices", "ledger", "requests", "patients/00000000000000000000000000000000/codes"] {
+    for path in [
+        "metrics",
+        "system",
+        "people",
+        "devices",
+        "ledger",
+        "requests",
+        "patients/00000000000000000000000000000000/codes",
+    ] {
         let answer = with(&format!("/api/v1/{path}"), &[]);
         assert_eq!(answer.status, 403, "{path}: {answer:?}");
         is_hardened(path, &answer);

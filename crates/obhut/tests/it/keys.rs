@@ -51,7 +51,10 @@ fn epoch_and_top_key_are_turned_over_while_the_server_runs() {
     let old = std::fs::read(data.join("top.key")).unwrap();
     let replaced = json(&data, &["keys", "rotate", "--top"]);
     let anew = replaced["wrapped_anew"].as_array().unwrap();
-    assert!(["ledger", "installation"].iter().all(|name| anew.iter().any(|what| what == name)) && anew.len() == 6, "{replaced}");
+    assert!(
+        ["ledger", "installation"].iter().all(|name| anew.iter().any(|what| what == name)) && anew.len() == 6,
+        "{replaced}"
+    );
     assert!(!data.join("top.key.next").exists());
     let new = std::fs::read(data.join("top.key")).unwrap();
     assert_ne!(old, new);
