@@ -490,6 +490,12 @@ impl Copies for Backups {
             .collect())
     }
 
+    fn is_behind(&self, since: ServerTime) -> bool {
+        let behind =
+            |known: &KnownPlace| known.erasures_to.is_some_and(|to| to < since.micros()) && known.path.is_dir();
+        self.places().iter().any(behind)
+    }
+
     fn count(&self, now: ServerTime) -> (u64, u64) {
         (self.archives().len() as u64, self.overdue(now).len() as u64)
     }

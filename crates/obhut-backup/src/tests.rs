@@ -4,7 +4,7 @@ use crate::Kind;
 use crate::archive::Unwatched;
 use crate::*;
 use obhut_model::*;
-use obhut_retention::{ErasureList, Installation, Periods, SignedList};
+use obhut_retention::{Copies as _, ErasureList, Installation, Periods, SignedList};
 use obhut_store::*;
 use obhut_vault::SoftwareProvider;
 use std::path::{Path, PathBuf};
@@ -228,6 +228,27 @@ fn archives_past_their_time_go_and_places_are_remembered() {
     let data = ward.dir.path().join("data");
     let again = Backups::open(&data, None, ward.installation.clone(), ward.store.clone()).unwrap();
     assert_eq!(again.places(), ward.backups.places());
+}
+
+#[test]
+fn a_place_that_was_away_is_known_to_be_behind_and_renewed_when_it_is_back() {
+    let mut ward = Ward::new();
+    let subject = bind(&ward.store, 1);
+    put(&ward.store, subject, 1..5);
+    let made = ward.back_up(DAY);
+    let away = ward.dir.path().join("away");
+    std::fs::rename(ward.place(), &away).unwrap();
+    ward.store.erase(subject).unwrap();
+    ward.store.rotate_keys().unwrap();
+    let mark = ward.list.mark(subject);
+    ward.list.add(mark, at(2 * DAY), "certificate");
+    let order = ward.order(2 * DAY);
+    assert_eq!(ward.backups.renew(&order).unwrap().len(), 1, "missed, and said so");
+    assert!(!ward.backups.is_behind(at(2 * DAY)), "it cannot be reached now");
+    std::fs::rename(&away, ward.place()).unwrap();
+    assert!(ward.backups.is_behind(at(2 * DAY)));
+    assert!(ward.backups.renew(&order).unwrap().is_empty() && !ward.backups.is_behind(at(2 * DAY)));
+    assert!(!made.keys.path.exists());
 }
 
 /// Ten thousand single changed bytes, all over the three archives and the list: each is found without any key.

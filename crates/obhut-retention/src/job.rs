@@ -8,7 +8,7 @@
 use crate::erasure::Order;
 use crate::error::RetentionError;
 use crate::kinds::{Rule, StoredKind, of_record};
-use crate::room::{Progress, Retention, end_of, over_since, real_now};
+use crate::room::{Periods, Progress, Retention, end_of, over_since, real_now};
 use crate::survey::survey;
 use obhut_charter::Checked;
 use obhut_charter::schema::{Covers, Retention as Class};
@@ -421,6 +421,13 @@ impl Walk<'_> {
         };
         let (kept, due) = copies.count(self.now);
         (line.kept, line.due) = (Some(kept), due);
+        let last = self.room.list.lock().entries().last().map(|entry| ServerTime::from_micros(entry.at));
+        if let (false, Some(periods), Some(_)) =
+            (self.dry, Periods::of(self.charter), last.filter(|last| copies.is_behind(*last)))
+        {
+            let list = self.room.signed_list(self.now)?;
+            copies.renew(&list, periods).map_err(RetentionError::Copies)?;
+        }
         if !self.dry && due > 0 {
             line.removed = copies.expire(self.now).map_err(RetentionError::Copies)?;
         }

@@ -74,6 +74,9 @@ pub trait Copies: Send + Sync {
     /// A sentence for the log; places that cannot be reached are no error.
     fn renew(&self, list: &SignedList, periods: Periods) -> Result<Vec<Reached>, String>;
 
+    /// Whether a place that can be reached has copies from before `since`: it was away when they were renewed.
+    fn is_behind(&self, since: ServerTime) -> bool;
+
     /// How many archives there are, and how many of them are past their time, where they can be reached.
     fn count(&self, now: ServerTime) -> (u64, u64);
 
