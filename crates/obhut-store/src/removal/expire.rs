@@ -30,7 +30,9 @@ impl EmbeddedStore {
         let names = index::classes(&inner.reader.lock())?;
         let (held_classes, held) = (&held.classes, held_keys(inner, held));
         let mut classes: BTreeMap<u16, Due> = BTreeMap::new();
-        for found in index::segments(&inner.reader.lock())? {
+        // In a line of its own: in the head of the loop the lock would be held through all of it.
+        let segments = index::segments(&inner.reader.lock())?;
+        for found in segments {
             let due = classes.entry(found.class).or_insert_with(|| Due {
                 what: names.get(&found.class).cloned().unwrap_or_else(|| found.class.to_string()),
                 ..Due::default()
