@@ -325,7 +325,8 @@ fn a_session_ends_from_elsewhere_and_in_another_browser() {
     // One click from her other browser.
     let all = two.get("/session/all").body;
     let rows = all["sessions"].as_array().unwrap();
-    let other = rows.iter().filter(|row| row["this"] == false).map(|row| row["id"].as_str().unwrap()).next_back().unwrap();
+    let other =
+        rows.iter().filter(|row| row["this"] == false).map(|row| row["id"].as_str().unwrap()).next_back().unwrap();
     let ended = two.send("DELETE", &format!("/api/v1/session/all/{other}"), None);
     assert_eq!(ended.status, 204);
     // Nobody ends a session that is somebody else's.
