@@ -69,7 +69,7 @@ async fn patients(
                 .is_some_and(|person| state.desk.register.read(|register| register.cases_of(subject).contains(&person)))
         });
         rows.push(json!({"bed": bed.as_str(), "label": label, "subject": subject, "mine": mine, "name": name.map(|identity| json!({
-            "family": identity.family, "given": identity.given, "birth_date": identity.birth_date,
+            "family": identity.family, "given": identity.given.join(" "), "birth_date": identity.birth_date,
         }))}));
     }
     let (id, name) = state.charter.load().ward.clone();
@@ -123,7 +123,7 @@ async fn identity(
         )
         .collect();
     Ok(Json(
-        json!({"subject": subject, "family": identity.family, "given": identity.given, "birth_date": identity.birth_date,
+        json!({"subject": subject, "family": identity.family, "given": identity.given.join(" "), "birth_date": identity.birth_date,
         "record_number": identity.record_number, "stays": stays}),
     ))
 }
