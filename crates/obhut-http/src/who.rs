@@ -1,6 +1,6 @@
 //! Who a request comes from: the session behind its cookie, or the operator's account at the machine's own socket.
 //!
-//! The layer [`recognise`] looks once for every request and renews the cookie where the session book says so; handlers take [`Who`], which is there
+//! The layer `recognise` looks once for every request and renews the cookie where the session book says so; handlers take [`Who`], which is there
 //! only for somebody who is signed in and whose screen is not locked.
 
 use crate::api::ApiError;
@@ -104,7 +104,7 @@ impl Who {
     }
 }
 
-/// What [`recognise`] found.
+/// What `recognise` found.
 #[derive(Debug, Clone, Copy)]
 pub struct Recognised(pub Option<SignedIn>);
 

@@ -4,7 +4,7 @@
 //! for knowing roles: a handler names an action and a resource.
 //!
 //! INVARIANT: a route that declares an action and answers with success without having been given a permit for it answers with an error
-//! instead, see [`enforce`]; a route that is not in [`all`] does not exist.
+//! instead, see `enforce`; a route that is not in [`all`] does not exist.
 
 mod backups;
 mod break_glass;

@@ -113,8 +113,8 @@ pub(crate) fn access(index: u64) -> Access {
         why: "Behandlung".to_owned(),
         categories: vec!["heart-rate".to_owned()],
         origin: "Bildschirm".to_owned(),
-        emergency: index % 5 == 0,
-        refused: index % 7 == 0,
+        emergency: index.is_multiple_of(5),
+        refused: index.is_multiple_of(7),
         event: json!({
             "resourceType": "AuditEvent",
             "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},

@@ -241,12 +241,6 @@ impl KeyStore {
         kept.epoch = epoch;
         Ok(())
     }
-
-    /// Opens the database beside this one, for tests that look at it or lay it aside.
-    #[cfg(test)]
-    pub(crate) fn settle_log(&self) -> Result<(), StoreError> {
-        records::truncate_log(&self.kept.lock().connection)
-    }
 }
 
 impl Kept {

@@ -12,7 +12,7 @@ mod vault;
 
 use crate::api::*;
 use crate::disk::Disk;
-use crate::{EmbeddedStore, Identity, Options, Records as _};
+use crate::{EmbeddedStore, Identity, Options};
 use obhut_model::*;
 use obhut_vault::SoftwareProvider;
 use std::path::Path;

@@ -305,7 +305,7 @@ fn a_rotation_that_was_interrupted_is_ended_by_the_next_opening() {
         assert_eq!(store.key_status().unwrap().epoch, 2, "{what}");
         assert_eq!(values(&store, subject, Code::TEMP), [(5, Some(7))], "{what}");
         drop(store);
-        assert_eq!(file.read().unwrap(), [second.clone()], "{what}");
+        assert_eq!(file.read().unwrap(), std::slice::from_ref(&second), "{what}");
     }
     // No file at all, and an older file: said, and nothing is made in its place.
     std::fs::remove_file(dir.path().join("epoch")).unwrap();
