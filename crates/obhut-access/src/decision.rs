@@ -87,7 +87,7 @@ impl Asked {
         Event {
             resource: self.resource.clone(),
             subject: self.subject,
-            purpose: Some(Arc::clone(&self.purpose)),
+            purpose: Some(&self.purpose).filter(|purpose| !purpose.is_empty()).cloned(),
             categories: self.categories.clone(),
             origin,
             case: self.case,

@@ -1,5 +1,6 @@
 //! Calendar days as a charter writes them (`2027-06-30`), without time or zone. Not a clock: today comes in from outside.
 
+use obhut_model::calendar::days_from_civil;
 use std::fmt;
 
 /// A day of the proleptic Gregorian calendar, years 1 to 9999. Orders by time.
@@ -49,14 +50,8 @@ impl Date {
         self.day_number() - earlier.day_number()
     }
 
-    /// Days since 0000-03-01. Algorithm: H. Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`.
     const fn day_number(self) -> i64 {
-        let year = self.year as i64 - (self.month <= 2) as i64;
-        let era = year.div_euclid(400);
-        let year_of_era = year.rem_euclid(400);
-        let month = (self.month as i64 + 9) % 12;
-        let day_of_year = (153 * month + 2) / 5 + self.day as i64 - 1;
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
+        days_from_civil(self.year as i32, self.month, self.day)
     }
 }
 

@@ -12,7 +12,6 @@ mod system;
 
 pub(crate) use beds::is_iso_date;
 pub use devices::{InviteRequest, InviteWanted};
-pub use readings::RunLine;
 
 use crate::api::{self, ApiError};
 use crate::desk::Ask;

@@ -180,7 +180,7 @@ impl Desk {
     /// 403 for a denial, whatever its reason; 503 if it cannot be recorded.
     pub async fn permit(&self, who: &Who, ask: Ask<'_>) -> Result<Permit, ApiError> {
         let action = ask.action;
-        match self.decide(who, &ask)? {
+        match self.decide(who, &ask) {
             (Decision::Granted(grant), request) => {
                 let event = grant.event(request, real_now(), who.origin.clone(), ask.note);
                 let event = Event { case: ask.case.or(event.case), actor: who.actor(), ..event };
@@ -203,16 +203,18 @@ impl Desk {
     /// Whether it would be granted, without a record: for building menus and for watching a running stream, never for opening data.
     #[must_use]
     pub fn would_permit(&self, who: &Who, ask: &Ask<'_>) -> bool {
-        matches!(self.decide(who, ask), Ok((Decision::Granted(_), _)))
+        matches!(self.decide(who, ask), (Decision::Granted(_), _))
     }
 
-    fn decide(&self, who: &Who, ask: &Ask<'_>) -> Result<(Decision, RequestId), ApiError> {
+    /// The answer, whoever asks: somebody unknown or disabled has no role, and a question without a purpose has none, and both end in a denial that
+    /// is recorded like any other.
+    fn decide(&self, who: &Who, ask: &Ask<'_>) -> (Decision, RequestId) {
         let now = real_now();
         let rules = self.rules.load();
-        let person = self.person(who, now).ok_or_else(ApiError::refused)?;
+        let person = self.person(who, now).unwrap_or_else(|| nobody(who));
         let purpose = match ask.purpose {
             Some(purpose) => Arc::from(purpose),
-            None => rules.default_purpose(&person, ask.action, now).ok_or_else(ApiError::refused)?,
+            None => rules.default_purpose(&person, ask.action, now).unwrap_or_default(),
         };
         let circumstances = self.circumstances(who, &ask.resource, &purpose, now);
         let question = Question {
@@ -223,7 +225,7 @@ impl Desk {
             categories: &ask.categories,
             circumstances: &circumstances,
         };
-        Ok((rules.decide(&question), self.new_request()))
+        (rules.decide(&question), self.new_request())
     }
 
     /// Has an entry written that belongs to no permit: a sign-in, a change of the register, an act of the system.
@@ -270,12 +272,7 @@ impl Desk {
                 let role = self.rules.load().console_role()?;
                 let ward = self.ward.load().id.clone();
                 let grant = RoleGrant { role, wards: vec![ward], until: None, trained_until: Some(now.plus_micros(1)) };
-                Some(Person {
-                    id: PersonId::from_random([0; 16]),
-                    kind: PersonKind::Console,
-                    grants: vec![grant],
-                    assurance: who.assurance,
-                })
+                Some(Person { grants: vec![grant], ..nobody(who) })
             }
         }
     }
@@ -388,8 +385,18 @@ impl Desk {
     }
 }
 
+/// The asker without a single role.
+fn nobody(who: &Who) -> Person {
+    Person {
+        id: who.person().unwrap_or(PersonId::from_random([0; 16])),
+        kind: if who.person().is_some() { PersonKind::Staff } else { PersonKind::Console },
+        grants: Vec::new(),
+        assurance: who.assurance,
+    }
+}
+
 /// Bytes for a name that means nothing. The kernel's source does not fail once it is up; if it ever does, a request without a name must not run.
-fn random() -> [u8; 16] {
+pub(crate) fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
         tracing::error!("the random source of this machine failed; the program ends");

@@ -12,6 +12,7 @@ pub mod api;
 pub mod assets;
 pub mod desk;
 mod est;
+pub mod export;
 pub mod live;
 mod metrics;
 pub mod page;

@@ -11,6 +11,7 @@ use obhut_access::AccessRules;
 use obhut_charter::Checked;
 use obhut_charter::rules::Rules;
 use obhut_gateway::{BindingTable, Clock, Counters, DeviceTable, Door, GatewayContext, Limits, Refusal, Sessions};
+use obhut_ledger::{Actor, Event, EventKind, Outcome, ResourceRef};
 use obhut_model::{BedId, DeviceId, DeviceTime, ServerTime};
 use obhut_pki::est::Enrolment;
 use obhut_pki::{Authority, RefusalCounters, Revocations, Serial, UnixTime};
@@ -306,7 +307,7 @@ impl AppState {
         Ok(self.door.get().is_some_and(|door| door.sessions.cut(device, Refusal::Revoked)))
     }
 
-    /// Loads the charter again. A bad one changes nothing but what is shown of it.
+    /// Loads the charter again. A bad one changes nothing but what is shown of it. Either way it stands in the ledger. Call within a runtime.
     ///
     /// # Errors
     /// The problems, ready to print.
@@ -318,15 +319,26 @@ impl AppState {
                 self.apply_charter();
                 self.reload_refused.store(false, Ordering::Relaxed);
                 tracing::info!(%fingerprint, "another charter is in force");
+                self.desk.tell(self.charter_event(Outcome::Success, Some(&fingerprint)));
                 self.refresh().map_err(|error| error.to_string())?;
                 Ok(fingerprint)
             }
             Err(problems) => {
                 self.reload_refused.store(true, Ordering::Relaxed);
                 tracing::error!("the charter file was refused; the charter in force stays:\n{problems}");
+                self.desk.tell(self.charter_event(Outcome::Failed("charter_refused".into()), None));
                 Err(problems)
             }
         }
+    }
+
+    /// The entry for a charter that was loaded again: which one rules now, by fingerprint, or that one was refused.
+    fn charter_event(&self, outcome: Outcome, fingerprint: Option<&str>) -> Event {
+        let (request, at) = (self.desk.new_request(), real_now());
+        let mut event = Event::new(request, at, EventKind::Charter, Actor::System, "charter-reload");
+        event.resource = ResourceRef::new("charter", fingerprint);
+        event.outcome = outcome;
+        event
     }
 
     fn apply_charter(&self) {

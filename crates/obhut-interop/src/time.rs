@@ -1,5 +1,6 @@
 //! Times as text: UTC as RFC 3339 for machines, and the house's own time for people, which the shell converts because only it knows time zones.
 
+use obhut_model::calendar;
 use std::fmt;
 
 /// First microsecond of the year 1.
@@ -43,32 +44,11 @@ impl Local for Utc {
 }
 
 /// The date and time of day in UTC, and the microseconds of the second. Saturates at the years 1 and 9999; readings outside are refused before.
-///
-/// Source: H. Hinnant, *chrono-compatible low-level date algorithms*, `civil_from_days`.
 fn civil(micros: i64) -> (Civil, u32) {
-    let micros = micros.clamp(FIRST, LAST);
-    let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
-    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let small = |n: i64| u8::try_from(n).unwrap_or(0);
-    let at = Civil {
-        year: i16::try_from(year).unwrap_or(0),
-        month: small(month),
-        day: small(day),
-        hour: small(of_day / 3_600),
-        minute: small(of_day / 60 % 60),
-        second: small(of_day % 60),
-        offset: 0,
-    };
-    (at, u32::try_from(fraction).unwrap_or(0))
+    let at = calendar::Utc::from_micros(micros.clamp(FIRST, LAST));
+    let calendar::Utc { month, day, hour, minute, second, .. } = at;
+    let year = i16::try_from(at.year).unwrap_or(i16::MAX);
+    (Civil { year, month, day, hour, minute, second, offset: 0 }, at.micros)
 }
 
 /// RFC 3339 in UTC, with six digits of the second where they say something.

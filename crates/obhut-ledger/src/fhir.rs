@@ -8,6 +8,7 @@
 //! Patients and people are pseudonyms here; names come in only through [`Names`].
 
 use crate::event::{Actor, Channel, Event, EventKind, Outcome};
+use obhut_model::calendar::Utc;
 use obhut_model::{PersonId, ServerTime};
 use serde_json::{Map, Value, json};
 
@@ -326,20 +327,9 @@ fn concept(of: (&str, &str, &str)) -> Value {
     json!({"coding": [coding(of)]})
 }
 
-/// RFC 3339 in UTC with microseconds. Days from the civil calendar after Howard Hinnant, `chrono-Compatible Low-Level Date Algorithms`.
+/// RFC 3339 in UTC with microseconds.
 pub(crate) fn instant(at: ServerTime) -> String {
-    let (days, rest) = (at.micros().div_euclid(86_400_000_000), at.micros().rem_euclid(86_400_000_000));
-    let shifted = days.saturating_add(719_468);
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+    Utc::from_micros(at.micros()).rfc3339()
 }
 
 /// The five fields EHDS Annex II 3.2 wants, read back from an `AuditEvent`.

@@ -6,6 +6,7 @@
 //! What always holds: an identifier that exists is well-formed; a value that is absent is `None`, never a number; device time and server
 //! time are different types; a code always carries its nomenclature, unit and source.
 
+pub mod calendar;
 pub mod code;
 pub mod decimal;
 pub mod id;

@@ -1,15 +1,15 @@
 //! The start of a record as its header writes it: a wall clock without a zone. No zone is guessed; it is counted as if it were UTC.
 
+use obhut_model::calendar::{DAY_MICROS, Utc, days_from_civil};
+
 /// Start time and, where known, date of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
     /// Microseconds since midnight.
     pub time_micros: i64,
     /// Day, month, year.
-    pub date: Option<(u32, u32, i32)>,
+    pub date: Option<(u8, u8, i32)>,
 }
-
-const DAY_MICROS: i64 = 86_400_000_000;
 
 impl Start {
     /// Microseconds since 1970-01-01 on the record's own wall clock; `None` without a date.
@@ -22,7 +22,7 @@ impl Start {
     /// The inverse of [`Start::micros`].
     #[must_use]
     pub fn from_micros(micros: i64) -> Self {
-        let (day, month, year) = civil_from_days(micros.div_euclid(DAY_MICROS));
+        let Utc { year, month, day, .. } = Utc::from_micros(micros);
         Self { time_micros: micros.rem_euclid(DAY_MICROS), date: Some((day, month, year)) }
     }
 
@@ -64,39 +64,17 @@ pub(crate) fn parse_time(text: &str) -> Option<i64> {
 }
 
 /// `DD/MM/YYYY`.
-pub(crate) fn parse_date(text: &str) -> Option<(u32, u32, i32)> {
+pub(crate) fn parse_date(text: &str) -> Option<(u8, u8, i32)> {
     let mut fields = text.split('/');
     let (day, month, year) = (fields.next()?, fields.next()?, fields.next()?);
     let (day, month, year) = (digits(day, 2)?, digits(month, 2)?, digits(year, 4)?);
     let good = fields.next().is_none() && (1..=31).contains(&day) && (1..=12).contains(&month);
-    good.then_some((day as u32, month as u32, year as i32))
+    good.then_some((day as u8, month as u8, year as i32))
 }
 
 fn digits(text: &str, max: usize) -> Option<i64> {
     let good = !text.is_empty() && text.len() <= max && text.bytes().all(|b| b.is_ascii_digit());
     if good { text.parse().ok() } else { None }
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible low-level date algorithms").
-fn days_from_civil(year: i32, month: u32, day: u32) -> i64 {
-    let year = i64::from(year) - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((i64::from(month) + 9) % 12) + 2) / 5 + i64::from(day) - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-fn civil_from_days(days: i64) -> (u32, u32, i32) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (day as u32, month as u32, year as i32)
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use crate::cli::{Format, Output, Readings, Which};
 use crate::client::{Client, escape};
-use crate::print::{self, parse_time, rfc3339, text, time};
+use crate::print::{self, parse_time, text, time};
 use anyhow::{Context, Result, bail};
 use axum::body::Body;
 use http::Method;
 use http_body_util::BodyExt as _;
-use obhut_http::admin::RunLine;
+use obhut_http::export::{CSV_HEAD, RunLine};
 use obhut_model::{Code, DeviceTime, NO_VALUE, Quality, SampleRate};
 use obhut_store::Run;
 use obhut_wfdb::{ABSENT, Export, ExportChannel, ExportRun};
@@ -98,31 +98,9 @@ async fn for_each_run(mut body: Body, mut each: impl FnMut(Code, Run) -> Result<
 }
 
 async fn csv(body: Body, mut out: impl Write) -> Result<()> {
-    writeln!(out, "time,code,reading,value,unit,quality")?;
-    for_each_run(body, |code, run| csv_run(&mut out, code, &run).context("cannot write")).await?;
+    out.write_all(CSV_HEAD.as_bytes())?;
+    for_each_run(body, |code, run| obhut_http::export::csv(&mut out, code, &run).context("cannot write")).await?;
     out.flush().context("cannot write")
-}
-
-fn csv_run(out: &mut impl Write, code: Code, run: &Run) -> std::io::Result<()> {
-    let unit = code.info().map_or("", |info| info.ucum);
-    match run {
-        Run::Numerics { step, values } => {
-            for (at, steps, quality) in values {
-                // Exact: the value as the charter's step times a whole number, never through a float.
-                let value =
-                    steps.and_then(|steps| step.times(steps)).map_or_else(String::new, |value| value.to_string());
-                writeln!(out, "{},{},{code},{value},{unit},{}", rfc3339(at.micros()), code.number(), quality.bits())?;
-            }
-        }
-        Run::Waveform { start, rate, scale, quality, samples } => {
-            for (index, sample) in samples.iter().enumerate() {
-                let at = start.plus_micros(rate.offset_micros(index as u64));
-                let value = scale.value(*sample).map_or_else(String::new, |value| format!("{value}"));
-                writeln!(out, "{},{},{code},{value},{unit},{}", rfc3339(at.micros()), code.number(), quality.bits())?;
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn wfdb(body: Body, path: &Path, output: Output) -> Result<()> {

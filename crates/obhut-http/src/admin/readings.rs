@@ -3,28 +3,17 @@
 use super::{refused_at_the_console, time_or_now};
 use crate::api::{ApiError, blocking};
 use crate::desk::Ask;
+use crate::export::{Export, Form};
 use crate::state::AppState;
 use crate::who::Who;
 use axum::Json;
-use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use obhut_access::{Action, Permit, Resource};
-use obhut_model::{Code, DeviceTime, Quality, SampleRate, Scale, Subject, TimeRange};
-use obhut_store::Run;
-use serde::{Deserialize, Serialize};
+use axum::response::Response;
+use obhut_access::{Action, Resource};
+use obhut_model::{Code, DeviceTime, Subject, TimeRange};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// Readings are streamed in windows this long, so that a three-day export never lies in memory whole.
-const WINDOW_MICROS: i64 = 15 * 60 * 1_000_000;
-/// How long before its end a permit is renewed: longer than reading one window takes.
-const RENEW_BEFORE_MICROS: i64 = 20 * 1_000_000;
-/// Windows that may wait for a slow reader.
-const WINDOWS_WAITING_MAX: usize = 4;
 
 /// Which readings.
 #[derive(Debug, Deserialize)]
@@ -35,92 +24,6 @@ pub(super) struct Which {
     code: Option<String>,
     from: Option<i64>,
     to: Option<i64>,
-}
-
-/// One line of the stream.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum RunLine {
-    /// Numbers.
-    Numerics {
-        /// MDC code.
-        code: u32,
-        /// Size of a step.
-        step: String,
-        /// Microseconds, steps, quality.
-        values: Vec<(i64, Option<i32>, u8)>,
-    },
-    /// Samples.
-    Waveform {
-        /// MDC code.
-        code: u32,
-        /// Microseconds.
-        start: i64,
-        /// Microhertz.
-        rate: u32,
-        /// Sample units per physical unit.
-        gain: f64,
-        /// The sample that means zero.
-        baseline: i32,
-        /// Flags.
-        quality: u8,
-        /// 16-bit little-endian, base64.
-        samples: String,
-    },
-}
-
-impl RunLine {
-    /// From what the store gives.
-    #[must_use]
-    pub fn from_run(code: Code, run: &Run) -> Self {
-        match run {
-            Run::Numerics { step, values } => Self::Numerics {
-                code: code.number(),
-                step: step.to_string(),
-                values: values.iter().map(|(at, steps, quality)| (at.micros(), *steps, quality.bits())).collect(),
-            },
-            Run::Waveform { start, rate, scale, quality, samples } => {
-                let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-                Self::Waveform {
-                    code: code.number(),
-                    start: start.micros(),
-                    rate: rate.microhertz(),
-                    gain: scale.gain,
-                    baseline: scale.baseline,
-                    quality: quality.bits(),
-                    samples: STANDARD.encode(bytes),
-                }
-            }
-        }
-    }
-
-    /// Back to code and run; `None` if a field is not what [`RunLine::from_run`] writes.
-    #[must_use]
-    pub fn into_run(self) -> Option<(Code, Run)> {
-        match self {
-            Self::Numerics { code, step, values } => {
-                let values: Option<Vec<_>> = values
-                    .into_iter()
-                    .map(|(at, steps, quality)| {
-                        Some((DeviceTime::from_micros(at), steps, Quality::from_bits(quality)?))
-                    })
-                    .collect();
-                Some((Code::new(code), Run::Numerics { step: step.parse().ok()?, values: values? }))
-            }
-            Self::Waveform { code, start, rate, gain, baseline, quality, samples } => {
-                let bytes = STANDARD.decode(samples).ok()?;
-                let samples = obhut_model::Samples::from_le_bytes(&bytes)?.iter().collect();
-                let run = Run::Waveform {
-                    start: DeviceTime::from_micros(start),
-                    rate: SampleRate::from_microhertz(rate)?,
-                    scale: Scale { gain, baseline },
-                    quality: Quality::from_bits(quality)?,
-                    samples,
-                };
-                Some((Code::new(code), run))
-            }
-        }
-    }
 }
 
 fn subject_of(state: &AppState, subject: Option<&str>, bed: Option<&str>) -> Result<Subject, ApiError> {
@@ -139,18 +42,9 @@ fn subject_of(state: &AppState, subject: Option<&str>, bed: Option<&str>) -> Res
     })
 }
 
-async fn permit(
-    state: &Arc<AppState>,
-    who: &Who,
-    action: Action,
-    which: &Which,
-    categories: Option<Vec<Arc<str>>>,
-) -> Result<Permit, ApiError> {
-    let (state_of, wanted) = (state.clone(), (which.subject.clone(), which.bed.clone()));
-    let subject = blocking(move || subject_of(&state_of, wanted.0.as_deref(), wanted.1.as_deref())).await?;
-    let mut ask = Ask::new(action, Resource::Patient(state.desk.patient(subject).await?));
-    ask.categories = categories.unwrap_or_default();
-    state.desk.permit(who, ask).await.map_err(refused_at_the_console)
+async fn asked_for(state: &Arc<AppState>, which: &Which) -> Result<Subject, ApiError> {
+    let (state, subject, bed) = (state.clone(), which.subject.clone(), which.bed.clone());
+    blocking(move || subject_of(&state, subject.as_deref(), bed.as_deref())).await
 }
 
 fn code_of(text: &str) -> Result<Code, ApiError> {
@@ -170,30 +64,17 @@ fn range(which: &Which) -> TimeRange {
     }
 }
 
-/// Codes wanted, with the part of the range in which there is anything.
-fn plan(state: &AppState, which: &Which) -> Result<(Subject, Vec<(Code, TimeRange)>), ApiError> {
-    let subject = subject_of(state, which.subject.as_deref(), which.bed.as_deref())?;
-    let wanted = which.code.as_deref().map(code_of).transpose()?;
-    let range = range(which);
-    let codes = state.readings.codes(subject)?;
-    let found = codes
-        .into_iter()
-        .filter(|(code, first, last)| wanted.is_none_or(|w| w == *code) && range.touches(*first, *last))
-        .map(|(code, first, last)| {
-            (code, TimeRange { from: range.from.max(first), to: range.to.min(last.plus_micros(1)) })
-        })
-        .collect();
-    Ok((subject, found))
-}
-
 pub(super) async fn list(
     State(state): State<Arc<AppState>>,
     who: Who,
     Query(which): Query<Which>,
 ) -> Result<Json<Value>, ApiError> {
-    permit(&state, &who, Action::HistoryView, &which, None).await?;
+    let subject = asked_for(&state, &which).await?;
+    let wanted = which.code.as_deref().map(code_of).transpose()?;
+    let ask = Ask::new(Action::HistoryView, Resource::Patient(state.desk.patient(subject).await?));
+    state.desk.permit(&who, ask).await.map_err(refused_at_the_console)?;
     blocking(move || {
-        let (subject, codes) = plan(&state, &which)?;
+        let codes = crate::export::codes(&state, subject, wanted, range(&which))?;
         let rows: Vec<Value> = codes
             .iter()
             .map(|(code, range)| {
@@ -207,87 +88,13 @@ pub(super) async fn list(
     .await
 }
 
-/// One decision for the whole export: the kinds of data it will hold stand in its entry.
 pub(super) async fn runs(
     State(state): State<Arc<AppState>>,
     who: Who,
     Query(which): Query<Which>,
 ) -> Result<Response, ApiError> {
-    let which = Arc::new(which);
-    let (for_plan, wanted) = (state.clone(), which.clone());
-    let (subject, codes) = blocking(move || plan(&for_plan, &wanted)).await?;
-    let categories: Vec<Arc<str>> = codes.iter().filter_map(|(code, _)| state.desk.category(*code)).collect();
-    let permit = permit(&state, &who, Action::Export, &which, Some(categories.clone())).await?;
-    let mut opener = Opener { state: state.clone(), who, which, categories, permit };
-    let handle = tokio::runtime::Handle::current();
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(WINDOWS_WAITING_MAX);
-    tokio::task::spawn_blocking(move || {
-        for (code, range) in codes {
-            if !send_code(&mut opener, &handle, subject, code, range, &sender) {
-                return;
-            }
-        }
-    });
-    let body = Body::from_stream(futures_util::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|item| (item, receiver))
-    }));
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
-}
-
-/// Opens what a long export reads. A permit lasts a minute; before it ends the desk is asked again, and again it is recorded.
-struct Opener {
-    state: Arc<AppState>,
-    who: Who,
-    which: Arc<Which>,
-    categories: Vec<Arc<str>>,
-    permit: Permit,
-}
-
-impl Opener {
-    async fn renew(&mut self) -> Result<(), ApiError> {
-        if crate::state::real_now().plus_micros(RENEW_BEFORE_MICROS) >= self.permit.until() {
-            self.permit =
-                permit(&self.state, &self.who, Action::Export, &self.which, Some(self.categories.clone())).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Sends everything under one code, window by window; `false` when the reader has gone or the store has failed.
-fn send_code(
-    opener: &mut Opener,
-    handle: &tokio::runtime::Handle,
-    subject: Subject,
-    code: Code,
-    range: TimeRange,
-    sender: &tokio::sync::mpsc::Sender<Result<Bytes, std::io::Error>>,
-) -> bool {
-    let mut from = range.from;
-    while from < range.to {
-        let to = from.plus_micros(WINDOW_MICROS).min(range.to);
-        if handle.block_on(opener.renew()).is_err() {
-            let _ = sender.blocking_send(Err(std::io::Error::other("the right to export has ended")));
-            return false;
-        }
-        let runs = opener.state.readings.read(subject, code, TimeRange { from, to });
-        let lines = match runs.map(|sealed| opener.state.desk.open(sealed, &opener.permit)) {
-            Ok(Ok(runs)) => runs.iter().try_fold(Vec::new(), |mut out, run| {
-                serde_json::to_writer(&mut out, &RunLine::from_run(code, run))?;
-                out.push(b'\n');
-                Ok(out)
-            }),
-            // The desk has logged why.
-            Ok(Err(_)) => Err(std::io::Error::other("the permit ended")),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "an export stopped");
-                Err(std::io::Error::other("reading failed"))
-            }
-        };
-        let failed = lines.is_err();
-        if sender.blocking_send(lines.map(Bytes::from)).is_err() || failed {
-            return false;
-        }
-        from = to;
-    }
-    true
+    let subject = asked_for(&state, &which).await?;
+    let code = which.code.as_deref().map(code_of).transpose()?;
+    let export = Export { subject, code, range: range(&which), purpose: None };
+    export.answer(state, who, Form::Lines).await.map_err(refused_at_the_console)
 }

@@ -160,6 +160,9 @@ pub(super) async fn enter(
             ));
         }
     };
+    if channel == Channel::Own && (signer != Signer::Patient || entered.signed.is_some()) {
+        return Err(ApiError::bad("signer", "on this page a patient decides, and now", "leave signer and time out"));
+    }
     let now = real_now();
     let signed = entered.signed.map_or(now, ServerTime::from_micros);
     let case = state.desk.new_case();

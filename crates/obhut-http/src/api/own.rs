@@ -4,7 +4,8 @@
 //!
 //! INVARIANT: a withdrawal counts when this answers, whatever the disk does; giving and taking back are one request each.
 
-use super::copy::{self, Wanted, kind_text, pick, refused};
+use super::consents::{Entered, enter, take_back};
+use super::copy::{self, Wanted, kind_text, pick};
 use super::requests::{is_offered, receive, row};
 use super::session::{body, execute};
 use super::{ApiError, Needs, Route, route};
@@ -18,12 +19,11 @@ use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{get, post};
 use obhut_access::{Action, Permit, Resource};
-use obhut_charter::Lang;
 use obhut_interop::Language;
 use obhut_model::{CaseId, Code, DeviceTime, ServerTime, Subject, TimeRange};
-use obhut_register::consents::{self, Decided, Decision, Signer, Standing};
+use obhut_register::consents::{self, Standing};
 use obhut_register::requests::{self, Channel, Kind, Requester};
-use obhut_register::{Digest, Private, rights};
+use obhut_register::{Private, rights};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -143,7 +143,7 @@ async fn readings(
     if which.to <= which.from || which.to.saturating_sub(which.from) > RANGE_MICROS_MAX {
         return Err(ApiError::bad("range", "this range is empty or too long", "ask for 31 days or less"));
     }
-    let category = state.desk.category(code).ok_or_else(ApiError::refused)?;
+    let category = state.desk.category(code).ok_or_else(super::ward::undeclared)?;
     let (subject, permit) = permit(&state, &who, &[&category]).await?;
     let range = TimeRange { from: DeviceTime::from_micros(which.from), to: DeviceTime::from_micros(which.to) };
     let store = state.readings.clone();
@@ -237,47 +237,10 @@ async fn list_consents(State(state): State<Arc<AppState>>, who: Who) -> Result<J
     Ok(Json(json!({"forms": forms})))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    form: String,
-    version: String,
-    lang: String,
-    decision: Decision,
-}
-
 async fn decide(State(state): State<Arc<AppState>>, who: Who, bytes: Bytes) -> Result<Json<Value>, ApiError> {
-    let answer: Answer = body(&bytes)?;
+    let answer: Entered = body(&bytes)?;
     let (subject, _permit) = permit(&state, &who, &["consent"]).await?;
-    let charter = state.charter.load_full();
-    let form = charter
-        .checked
-        .consent_form(&answer.form)
-        .filter(|form| form.version.as_str() == answer.version)
-        .ok_or_else(|| ApiError::conflict("form", "this form has changed", "read it again"))?;
-    let lang = match language(Some(&answer.lang)) {
-        Language::De => Lang::De,
-        Language::En => Lang::En,
-    };
-    let text: Digest = serde_json::from_value(json!(form.hash(lang)))
-        .map_err(|_| ApiError::internal("the form has no fingerprint"))?;
-    let now = real_now();
-    let micros = i64::try_from(form.valid.seconds()).unwrap_or(i64::MAX / 1_000_000).saturating_mul(1_000_000);
-    let command = consents::Command::Decide(Decided {
-        case: state.desk.new_case(),
-        subject,
-        purpose: Arc::from(form.purpose.as_str()),
-        form: Arc::from(form.id.as_str()),
-        version: Arc::from(form.version.as_str()),
-        text,
-        language: Arc::from(lang.as_str()),
-        signer: Signer::Patient,
-        channel: consents::Channel::Own,
-        decision: answer.decision,
-        signed: now,
-        expires: now.plus_micros(micros),
-    });
-    execute(&state, who.by(), command).await?.map_err(|refusal| refused(&refusal))?;
+    enter(&state, &who, subject, consents::Channel::Own, answer).await?;
     list_consents(State(state), who).await
 }
 
@@ -286,16 +249,14 @@ async fn withdraw(
     who: Who,
     Path(case): Path<CaseId>,
 ) -> Result<Json<Value>, ApiError> {
-    let (subject, _permit) = permit(&state, &who, &["consent"]).await?;
-    let mine = state
-        .desk
-        .register
-        .read(|register| register.consent_case(case).is_some_and(|consent| consent.subject == subject));
-    if !mine {
-        return Err(ApiError::refused());
-    }
-    let command = consents::Command::Withdraw { case, channel: consents::Channel::Own };
-    execute(&state, who.by(), command).await?.map_err(|refusal| refused(&refusal))?;
+    // Somebody else's consent, or none at all, is refused at the desk, so that the attempt is recorded.
+    let resource = match state.desk.register.read(|register| register.consent_case(case).map(|consent| consent.subject))
+    {
+        Some(subject) => Resource::Patient(state.desk.patient(subject).await?),
+        None => Resource::Register,
+    };
+    let _ = state.desk.permit(&who, Ask::new(Action::OwnView, resource).about(&["consent"]).case(case)).await?;
+    take_back(&state, &who, case, consents::Channel::Own).await?;
     list_consents(State(state), who).await
 }
 
@@ -343,7 +304,7 @@ async fn acknowledge(State(state): State<Arc<AppState>>, who: Who, bytes: Bytes)
         notice: Arc::from(seen.notice.as_str()),
         version: Arc::from(seen.version.as_str()),
     };
-    execute(&state, who.by(), command).await?.map_err(|refusal| refused(&refusal))?;
+    execute(&state, who.by(), command).await??;
     notices(State(state), who).await
 }
 
@@ -391,10 +352,10 @@ async fn ask(State(state): State<Arc<AppState>>, who: Who, bytes: Bytes) -> Resu
     }
     let case = state.desk.new_case();
     let command = receive(case, subject, (wish.kind, Channel::Own), Requester::Patient, wish.text, real_now());
-    execute(&state, who.by(), command).await?.map_err(|refusal| refused(&refusal))?;
+    execute(&state, who.by(), command).await??;
     // Whoever signed in with the account has proved who they are.
     let how = Private::from("signed in to the patient's own page");
-    execute(&state, who.by(), requests::Command::Identify { case, how }).await?.map_err(|refusal| refused(&refusal))?;
+    execute(&state, who.by(), requests::Command::Identify { case, how }).await??;
     list_requests(State(state), who).await
 }
 

@@ -6,7 +6,7 @@
 //! version and never writes over one. Correction, erasure and restriction are not done before each recipient was told, or it is written down why that
 //! was not possible (Art. 19).
 
-use super::copy::{self, HouseTime, Wanted, refused, rights_of};
+use super::copy::{self, HouseTime, Wanted, rights_of};
 use super::session::{body, execute};
 use super::{ApiError, Needs, Route, route};
 use crate::desk::Ask;
@@ -219,7 +219,7 @@ async fn tell(
     who: &Who,
     command: impl Into<obhut_register::Command> + Send + 'static,
 ) -> Result<(), ApiError> {
-    execute(state, who.by(), command).await?.map(drop).map_err(|refusal| refused(&refusal))
+    Ok(execute(state, who.by(), command).await?.map(drop)?)
 }
 
 fn answer(state: &AppState, case: CaseId) -> Result<Json<Value>, ApiError> {

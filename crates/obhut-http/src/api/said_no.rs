@@ -14,7 +14,7 @@ impl From<Refusal> for ApiError {
                 text,
                 "wait and try again; tell the IT department if it lasts",
             ),
-            Refusal::NoSuchCase | Refusal::NoSuchPerson => {
+            Refusal::NoSuchCase | Refusal::NoSuchPerson | Refusal::NoSuchRole => {
                 Self::unknown(refusal.code(), text, "look at the list and choose again")
             }
             Refusal::Empty(_)
@@ -22,6 +22,9 @@ impl From<Refusal> for ApiError {
             | Refusal::UnknownReason
             | Refusal::InFuture
             | Refusal::AlreadyOver => Self::bad(refusal.code(), text, "correct it and send it again"),
+            Refusal::RolesApart { .. } => {
+                Self::conflict(refusal.code(), text, "end the other role first, or give this one to somebody else")
+            }
             _ => Self::conflict(refusal.code(), text, "look at how it stands now"),
         }
     }

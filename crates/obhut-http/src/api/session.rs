@@ -20,6 +20,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
 use obhut_charter::Date;
 use obhut_ledger::{Actor, Channel, Event, EventKind, Origin, Outcome, ResourceRef};
+use obhut_model::calendar::Utc;
 use obhut_model::{PersonId, ServerTime};
 use obhut_register::people::{Kind, Person};
 use obhut_signin::{Assurance, Begin, Browser, Cookie, Life, SessionId, SignedIn, Why};
@@ -121,17 +122,8 @@ pub(super) fn recipient_in_force(state: &AppState, recipient: &str, now: ServerT
 
 /// The day, by the calendar of UTC.
 fn date_of(at: ServerTime) -> Option<Date> {
-    // Days since 1970 to a civil date: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
-    let days = at.micros().div_euclid(86_400_000_000) + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    Date::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?).ok()
+    let Utc { year, month, day, .. } = Utc::from_micros(at.micros());
+    Date::new(u16::try_from(year).ok()?, month, day).ok()
 }
 
 /// An entry about signing in.

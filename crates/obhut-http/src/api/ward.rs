@@ -2,6 +2,7 @@
 
 use super::{ApiError, Needs, Route, route};
 use crate::desk::Ask;
+use crate::export::{Export, Form};
 use crate::state::AppState;
 use crate::who::Who;
 use axum::Json;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
         route(Method::GET, "/patients/{subject}", Permit(Action::IdentityView), get(identity)),
         route(Method::GET, "/patients/{subject}/codes", Permit(Action::HistoryView), get(codes)),
         route(Method::GET, "/patients/{subject}/readings", Permit(Action::HistoryView), get(readings)),
+        route(Method::GET, "/patients/{subject}/export", Permit(Action::Export), get(export)),
         route(Method::PUT, "/beds/{bed}/patient", Permit(Action::Bind), put(admit)),
         route(Method::DELETE, "/beds/{bed}/patient", Permit(Action::Bind), delete(discharge)),
         route(Method::GET, "/devices", Permit(Action::DeviceView), get(devices)),
@@ -57,16 +59,15 @@ async fn patients(
         let state = state.clone();
         blocking(move || lying_now(&state)).await?
     };
+    let names = futures_util::future::try_join_all(lying.iter().map(async |(_, _, subject)| match subject {
+        Some(subject) if query.names == Some(1) => named(&state, &who, *subject).await,
+        _ => Ok(None),
+    }));
     let mut rows = Vec::new();
-    for (bed, label, subject) in lying {
-        let name = match subject {
-            Some(subject) if query.names == Some(1) => named(&state, &who, subject).await?,
-            _ => None,
-        };
+    for ((bed, label, subject), name) in lying.iter().zip(names.await?) {
         // Which of them are the asker's own cases is theirs to know; it says nothing about the patient.
-        let mine = subject.is_some_and(|subject| {
-            who.person()
-                .is_some_and(|person| state.desk.register.read(|register| register.cases_of(subject).contains(&person)))
+        let mine = subject.zip(who.person()).is_some_and(|(subject, person)| {
+            state.desk.register.read(|register| register.cases_of(subject).contains(&person))
         });
         rows.push(json!({"bed": bed.as_str(), "label": label, "subject": subject, "mine": mine, "name": name.map(|identity| json!({
             "family": identity.family, "given": identity.given.join(" "), "birth_date": identity.birth_date,
@@ -90,10 +91,13 @@ fn lying_now(state: &AppState) -> Result<Vec<(BedId, String, Option<Subject>)>, 
     Ok(charter.beds.iter().map(|(bed, label)| (bed.clone(), label.clone(), lies(bed))).collect())
 }
 
-/// The identity, where the asker may see it; `None` where not.
+/// The identity, where the asker may see it; `None` where not: a list is no attempt at those that are not theirs, and is not recorded as one.
 async fn named(state: &Arc<AppState>, who: &Who, subject: Subject) -> Result<Option<Identity>, ApiError> {
     let patient = state.desk.patient(subject).await?;
     let ask = Ask::new(Action::IdentityView, Resource::Patient(patient)).about(&["identity"]);
+    if !state.desk.would_permit(who, &ask) {
+        return Ok(None);
+    }
     match state.desk.permit(who, ask).await {
         Ok(permit) => {
             let records = state.records.clone();
@@ -171,7 +175,7 @@ async fn readings(
         let hint = if wave { "ask for five minutes or less" } else { "ask for 31 days or less" };
         return Err(ApiError::bad("range", "this range is empty or too long", hint));
     }
-    let category = state.desk.category(code).ok_or_else(ApiError::refused)?;
+    let category = state.desk.category(code).ok_or_else(undeclared)?;
     let patient = state.desk.patient(subject).await?;
     let ask = Ask::new(Action::HistoryView, Resource::Patient(patient)).about(&[&category]);
     let permit = state.desk.permit(&who, ask).await?;
@@ -180,6 +184,37 @@ async fn readings(
     let sealed = blocking(move || Ok(store.read(subject, code, range)?)).await?;
     let runs = state.desk.open(sealed, &permit)?;
     Ok(Json(if wave { curve(&runs) } else { trend(&runs) }))
+}
+
+/// A code the charter does not declare has no values here, whoever asks.
+pub(super) fn undeclared() -> ApiError {
+    ApiError::bad("code", "the charter does not declare this code", "take one of the patient's codes")
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Taken {
+    format: String,
+    from: Option<i64>,
+    to: Option<i64>,
+    purpose: Option<String>,
+}
+
+/// Values as a table, for a purpose of the charter; the complete copy a patient may ask for is a request and not this.
+async fn export(
+    State(state): State<Arc<AppState>>,
+    who: Who,
+    Path(subject): Path<Subject>,
+    Query(taken): Query<Taken>,
+) -> Result<Response, ApiError> {
+    if taken.format != "csv" {
+        return Err(ApiError::bad("format", "there is no such format", "ask for csv"));
+    }
+    let range = TimeRange {
+        from: taken.from.map_or(TimeRange::ALL.from, DeviceTime::from_micros),
+        to: taken.to.map_or(TimeRange::ALL.to, DeviceTime::from_micros),
+    };
+    Export { subject, code: None, range, purpose: taken.purpose }.answer(state, who, Form::Csv).await
 }
 
 /// Points `[time, smallest, largest, quality]`, thinned if there are many; a stretch without a value is left out and so stays a gap.

@@ -22,24 +22,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A register's refusal, as the API says it.
-fn refused(refusal: &Refusal) -> ApiError {
-    let hint = match refusal {
-        Refusal::RolesApart { .. } => "end the other role first, or give this one to somebody else",
-        Refusal::Unavailable => "try again; tell the IT department",
-        Refusal::NoSuchPerson => "look at the list again",
-        _ => "look at the person again",
-    };
-    let status = match refusal {
-        Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::NoSuchPerson | Refusal::NoSuchCase | Refusal::NoSuchRole => StatusCode::NOT_FOUND,
-        _ => StatusCode::CONFLICT,
-    };
-    ApiError::new(status, refusal.code(), refusal.to_string(), hint)
-}
-
 async fn tell(state: &Arc<AppState>, by: By, command: Command) -> Result<(), ApiError> {
-    execute(state, by, command).await?.map(drop).map_err(|refusal| refused(&refusal))
+    Ok(execute(state, by, command).await?.map(drop)?)
 }
 
 /// Asks the desk to change one person; the permit's entry names the person and what is done.
@@ -58,7 +42,7 @@ fn done(state: &AppState, who: &Who, person: PersonId, what: &str) {
 
 fn known(state: &AppState, person: PersonId) -> Result<Person, ApiError> {
     let found = state.desk.register.read(|register| register.person(person).cloned());
-    found.ok_or_else(|| refused(&Refusal::NoSuchPerson))
+    found.ok_or_else(|| Refusal::NoSuchPerson.into())
 }
 
 #[derive(Deserialize)]
@@ -87,7 +71,7 @@ fn check_roles(charter: &CharterInForce, kind: &Kind, roles: &[&str]) -> Result<
         }
     }
     match charter.access.toxic(roles) {
-        Some((role, other)) => Err(refused(&Refusal::RolesApart { role, other })),
+        Some((role, other)) => Err(Refusal::RolesApart { role, other }.into()),
         None => Ok(()),
     }
 }

@@ -62,10 +62,6 @@ fn by(who: &Who) -> Result<By, ApiError> {
     })
 }
 
-fn said_no(refusal: &Refusal) -> ApiError {
-    ApiError::conflict(refusal.code(), refusal.to_string(), "look at the list of open questions")
-}
-
 async fn list(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Value>, ApiError> {
     state.desk.permit(&who, Ask::new(Action::Crosswalk, Resource::Register)).await?;
     let (me, now) = (who.person(), real_now());
@@ -118,7 +114,7 @@ async fn ask(
     let until = real_now().plus_micros(OPEN_MICROS);
     let purpose = Private::from(wanted.purpose.trim());
     let command = Command::Ask { case, question: Question::Crosswalk, purpose, details: Private::from(details), until };
-    execute(&state, by(&who)?, command).await?.map_err(|refusal| said_no(&refusal))?;
+    execute(&state, by(&who)?, command).await??;
     Ok(Json(json!({"case": case, "until": until.micros(), "waits_for": "second_person"})))
 }
 
@@ -138,14 +134,14 @@ async fn approve(
     crosswalk(&state, case)?;
     let answer = if judged.approve { Answer::Approved } else { Answer::Declined };
     let done = execute(&state, by(&who)?, Command::Answer { case, answer }).await?;
-    done.map_err(|refusal| said_no(&refusal))?;
+    done?;
     Ok(Json(json!({"case": case, "answer": if judged.approve { "approved" } else { "declined" }})))
 }
 
 /// The question of this case, if it is one of these.
 fn crosswalk(state: &AppState, case: CaseId) -> Result<Approval, ApiError> {
     let found = state.desk.register.read(|register| register.approval(case).cloned());
-    found.filter(|approval| approval.question == Question::Crosswalk).ok_or_else(|| said_no(&Refusal::NoSuchCase))
+    found.filter(|approval| approval.question == Question::Crosswalk).ok_or_else(|| Refusal::NoSuchCase.into())
 }
 
 async fn open(State(state): State<Arc<AppState>>, who: Who, Path(case): Path<CaseId>) -> Result<Json<Value>, ApiError> {
@@ -153,7 +149,7 @@ async fn open(State(state): State<Arc<AppState>>, who: Who, Path(case): Path<Cas
     let about = Ask::new(Action::Crosswalk, Resource::Register).case(case).note(approval.purpose.as_str());
     let permit = state.desk.permit(&who, about).await?;
     // Used up first: an answer that was lost on the way is asked for anew, by two people.
-    execute(&state, by(&who)?, Command::Use { case }).await?.map_err(|refusal| said_no(&refusal))?;
+    execute(&state, by(&who)?, Command::Use { case }).await??;
     let (domain, pseudonym) =
         Details::of(&approval).ok_or_else(|| ApiError::internal("the question is not understood any more"))?;
     let records = state.records.clone();

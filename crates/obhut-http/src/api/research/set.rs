@@ -6,6 +6,7 @@ use crate::state::{AppState, real_now};
 use crate::who::Who;
 use axum::body::{Body, Bytes};
 use obhut_access::{Permit, Sealed};
+use obhut_model::calendar::Utc;
 use obhut_model::{Code, DeviceTime, Subject, TimeRange};
 use obhut_store::{Domain, Pseudonym, Run};
 use obhut_vault::release::{self, KReport, Level, Quasi};
@@ -19,7 +20,6 @@ const WINDOW_MICROS: i64 = 6 * 3_600_000_000;
 const PIECES_WAITING_MAX: usize = 4;
 /// A permit is asked for again this long before it ends.
 const RENEW_BEFORE_MICROS: i64 = 2_000_000;
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Who is in a set.
 pub(super) struct Group {
@@ -74,15 +74,7 @@ fn span(state: &AppState, plan: &Plan, subject: Subject) -> Result<Option<TimeRa
 
 /// The day of `at` as an ISO 8601 date, UTC.
 fn day(at: DeviceTime) -> String {
-    // Days to civil date: Hinnant, "chrono-compatible low-level date algorithms".
-    let days = at.micros().div_euclid(DAY_MICROS) + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{:02}", of_year - (153 * shifted + 2) / 5 + 1)
+    Utc::from_micros(at.micros()).iso_day()
 }
 
 /// The file, row by row.
@@ -220,6 +212,7 @@ fn rows(out: &mut String, front: &str, code: Code, zero: DeviceTime, run: &Run) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use obhut_model::calendar::DAY_MICROS;
     use obhut_model::{Decimal, Quality};
 
     #[test]
