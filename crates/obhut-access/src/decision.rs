@@ -1,7 +1,7 @@
 //! A decision, and what is recorded of it. A grant becomes a permit only with the durable record of the same request.
 
 use crate::Action;
-use crate::permit::Permit;
+use crate::permit::{Leave, Permit};
 use crate::question::{PersonKind, Question};
 use obhut_ledger::{Actor, Event, EventKind, Origin, Outcome, Place, Recorded, ResourceRef};
 use obhut_model::{CaseId, PersonId, RequestId, ServerTime, Subject};
@@ -139,6 +139,12 @@ impl Grant {
         self.emergency || matches!(self.asked.action, Action::LiveView | Action::AlarmAcknowledge | Action::BreakGlass)
     }
 
+    /// Whether the record of a [`Leave`] may wait in the spool: where a permit's may, and for what takes something away.
+    #[must_use]
+    pub fn may_spool_leave(&self) -> bool {
+        self.may_spool() || crate::rules::PROTECTIVE.contains(&self.asked.action)
+    }
+
     /// Whether it rests on a running emergency access, not on a treatment relation.
     #[must_use]
     pub const fn is_emergency(&self) -> bool {
@@ -168,13 +174,27 @@ impl Grant {
     /// # Errors
     /// [`NotRecorded`] if the record is another request's, or lies in the spool for something that may not wait there.
     pub fn complete(self, recorded: Recorded) -> Result<Permit, NotRecorded> {
+        self.recorded(&recorded, self.may_spool())?;
+        Ok(Permit::new(self.asked, self.role, self.until, self.emergency))
+    }
+
+    /// The leave to take something away, for the proof that this grant's event is durable, be it in the spool.
+    ///
+    /// # Errors
+    /// [`NotRecorded`] if the record is another request's, or lies in the spool for an action that takes nothing away.
+    pub fn leave(self, recorded: Recorded) -> Result<Leave, NotRecorded> {
+        self.recorded(&recorded, self.may_spool_leave())?;
+        Ok(Leave::new(self.asked.action, self.asked.subject))
+    }
+
+    fn recorded(&self, recorded: &Recorded, may_spool: bool) -> Result<(), NotRecorded> {
         if self.request.get() != Some(&recorded.request()) {
             return Err(NotRecorded::AnotherRequest);
         }
-        if matches!(recorded.place(), Place::Spool) && !self.may_spool() {
+        if matches!(recorded.place(), Place::Spool) && !may_spool {
             return Err(NotRecorded::OnlySpooled);
         }
-        Ok(Permit::new(self.asked, self.role, self.until, self.emergency))
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@
 //! A handler names action and resource, never a role.
 //!
 //! What always holds: nothing is granted that the charter does not declare; a policy that fails to evaluate denies; a [`Permit`] is made only from a
-//! grant and the durable record of exactly that request; [`Sealed`] data open only with a permit for the same patient and one of the named actions.
+//! grant and the durable record of exactly that request; a [`Leave`], which may rest on a spooled one, opens nothing; [`Sealed`] data open only with a permit for the same patient and one of the named actions.
 //! Sources: design invariants 1 and 2; SDM building block 51; DSK "Orientierungshilfe KIS" (2014); decisions 0100 to 0103.
 
 pub mod decision;
@@ -20,7 +20,7 @@ pub mod rules;
 pub mod table;
 
 pub use decision::{Decision, Denial, Grant, NotRecorded, Reason};
-pub use permit::{Permit, Sealed, WrongPermit};
+pub use permit::{Leave, Permit, Sealed, WrongPermit};
 pub use question::{
     Assurance, Circumstances, Device, Patient, Person, PersonKind, Question, Resource, RoleGrant, Stay,
 };

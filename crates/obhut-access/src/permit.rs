@@ -41,6 +41,12 @@
 //!     let _ = (a.complete(recorded), b.complete(recorded));
 //! }
 //! ```
+//! The leave to take something away opens nothing:
+//! ```compile_fail
+//! fn read(sealed: obhut_access::Sealed<u8>, leave: &obhut_access::Leave, now: obhut_model::ServerTime) -> u8 {
+//!     sealed.open(leave, now).unwrap()
+//! }
+//! ```
 //! With a permit it opens:
 //! ```
 //! fn read(sealed: obhut_access::Sealed<u8>, permit: &obhut_access::Permit, now: obhut_model::ServerTime) -> Result<u8, obhut_access::WrongPermit> {
@@ -113,6 +119,33 @@ impl Permit {
     #[must_use]
     pub const fn is_emergency(&self) -> bool {
         self.emergency
+    }
+}
+
+/// A decision to let somebody take something away: a consent, a right, a device's way in. It may rest on a record that waits in the spool, and so it
+/// opens nothing.
+#[derive(Debug)]
+#[must_use = "nothing may be taken away without it"]
+pub struct Leave {
+    action: Action,
+    subject: Option<Subject>,
+}
+
+impl Leave {
+    pub(crate) const fn new(action: Action, subject: Option<Subject>) -> Self {
+        Self { action, subject }
+    }
+
+    /// What for it was given.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// About whom, if about someone.
+    #[must_use]
+    pub const fn subject(&self) -> Option<Subject> {
+        self.subject
     }
 }
 

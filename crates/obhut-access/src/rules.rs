@@ -9,7 +9,7 @@ mod facts;
 pub mod policies;
 mod things;
 
-pub use things::{ADMINISTRATION, DISCLOSING, EMERGENCY, RESTRICTED, Thing, WHOLE, things_of};
+pub use things::{ADMINISTRATION, DISCLOSING, EMERGENCY, PROTECTIVE, RESTRICTED, Thing, WHOLE, things_of};
 
 use crate::Action;
 use crate::decision::{Asked, Decision, Denial, Grant, Reason};

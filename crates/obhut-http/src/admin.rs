@@ -39,6 +39,11 @@ pub fn router(state: Arc<AppState>) -> Router {
         let asked = Asking { state: state.clone(), action };
         handler.layer(middleware::from_fn_with_state(asked, permitted))
     };
+    // A device that was stolen is shut out whether or not the ledger takes entries.
+    let take = |action: Action, handler: MethodRouter<Arc<AppState>>| {
+        let asked = Asking { state: state.clone(), action };
+        handler.layer(middleware::from_fn_with_state(asked, left))
+    };
     Router::new()
         .route("/v1/status", get(system::status))
         .route("/v1/ca", get(system::certificate_authority))
@@ -49,7 +54,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/v1/devices", ask(DeviceView, get(devices::list)))
         .route("/v1/devices", ask(DeviceManage, post(devices::invite)))
         .route("/v1/devices/{id}", ask(DeviceView, get(devices::show)))
-        .route("/v1/devices/{id}/revoke", ask(DeviceManage, post(devices::revoke)))
+        .route("/v1/devices/{id}/revoke", take(DeviceManage, post(devices::revoke)))
         .route("/v1/devices/{id}/bed", ask(DeviceManage, put(devices::place).delete(devices::remove)))
         .route("/v1/beds", ask(LiveView, get(beds::list)))
         .route("/v1/beds/{bed}/patient", ask(Bind, put(beds::admit).delete(beds::discharge)))
@@ -75,11 +80,24 @@ struct Asking {
     action: Action,
 }
 
+impl Asking {
+    fn ask(&self) -> Ask<'static> {
+        // Devices are managed on the whole system; everything else here is about the ward.
+        let whole = self.action == Action::DeviceManage;
+        Ask::new(self.action, if whole { Resource::System } else { self.state.desk.ward() })
+    }
+}
+
 async fn permitted(State(asking): State<Asking>, who: ConsoleOnly, request: Request, next: Next) -> Response {
-    let desk = &asking.state.desk;
-    // Devices are managed on the whole system; everything else here is about the ward.
-    let resource = if asking.action == Action::DeviceManage { Resource::System } else { desk.ward() };
-    match desk.permit(&who.0, Ask::new(asking.action, resource)).await {
+    match asking.state.desk.permit(&who.0, asking.ask()).await {
+        Ok(_) => next.run(request).await,
+        Err(error) => refused_at_the_console(error).into_response(),
+    }
+}
+
+/// The same for what takes something away.
+async fn left(State(asking): State<Asking>, who: ConsoleOnly, request: Request, next: Next) -> Response {
+    match asking.state.desk.leave(&who.0, asking.ask()).await {
         Ok(_) => next.run(request).await,
         Err(error) => refused_at_the_console(error).into_response(),
     }

@@ -11,14 +11,14 @@ use crate::state::{CharterInForce, real_now};
 use crate::who::{Asker, Who};
 use arc_swap::ArcSwap;
 use obhut_access::{
-    AccessRules, Action, Circumstances, Decision, Patient, Permit, Person, PersonKind, Question, Resource, RoleGrant,
-    Sealed, Stay,
+    AccessRules, Action, Circumstances, Decision, Grant, Leave, Patient, Permit, Person, PersonKind, Question,
+    Resource, RoleGrant, Sealed, Stay,
 };
 use obhut_gateway::Clock;
 use obhut_ledger::{Event, Recorded};
 use obhut_model::{BedId, CaseId, Code, PersonId, RequestId, ServerTime, Subject, WardId};
 use obhut_register::Register;
-use obhut_register::people::{Grant, Kind};
+use obhut_register::people::{Grant as RoleHeld, Kind};
 use obhut_scribe::{LedgerState, Scribe};
 use obhut_store::Records;
 use parking_lot::Mutex;
@@ -30,20 +30,26 @@ tokio::task_local! {
     pub static ASKED: Asked;
 }
 
-/// Actions a request was given permits for.
+/// Actions a request was given permits for, each with the request its entry names.
 #[derive(Debug, Clone, Default)]
-pub struct Asked(Arc<Mutex<Vec<Action>>>);
+pub struct Asked(Arc<Mutex<Vec<(Action, RequestId)>>>);
 
 impl Asked {
     /// Whether a permit for `action` was given.
     #[must_use]
     pub fn granted(&self, action: Action) -> bool {
-        self.0.lock().contains(&action)
+        self.entry(action).is_some()
     }
 
-    fn note(action: Action) {
+    /// What the entry of the first permit for `action` is called.
+    #[must_use]
+    pub fn entry(&self, action: Action) -> Option<RequestId> {
+        self.0.lock().iter().find(|(given, _)| *given == action).map(|(_, request)| *request)
+    }
+
+    fn note(action: Action, request: RequestId) {
         // Outside a request of a person (timers) nobody looks.
-        let _ = ASKED.try_with(|asked| asked.0.lock().push(action));
+        let _ = ASKED.try_with(|asked| asked.0.lock().push((action, request)));
     }
 }
 
@@ -179,15 +185,35 @@ impl Desk {
     /// # Errors
     /// 403 for a denial, whatever its reason; 503 if it cannot be recorded.
     pub async fn permit(&self, who: &Who, ask: Ask<'_>) -> Result<Permit, ApiError> {
+        let (action, (grant, recorded)) = (ask.action, self.ask(who, ask, Grant::may_spool).await?);
+        let request = recorded.request();
+        let permit = grant.complete(recorded).map_err(|_| ApiError::ledger_unavailable())?;
+        Asked::note(action, request);
+        Ok(permit)
+    }
+
+    /// The same for what only takes away: a consent, a right, a device's way in. Its record may wait in the spool, for whoever withdraws must not
+    /// wait for a disk; and it opens no data (decision 0126). Answer with nothing that was stored.
+    ///
+    /// # Errors
+    /// 403 for a denial, whatever its reason; 503 if neither ledger nor spool take the record.
+    pub async fn leave(&self, who: &Who, ask: Ask<'_>) -> Result<Leave, ApiError> {
+        let (action, (grant, recorded)) = (ask.action, self.ask(who, ask, Grant::may_spool_leave).await?);
+        let request = recorded.request();
+        let leave = grant.leave(recorded).map_err(|_| ApiError::ledger_unavailable())?;
+        Asked::note(action, request);
+        Ok(leave)
+    }
+
+    /// Asks and has the answer recorded: durably, or in the spool where `urgent` says so.
+    async fn ask(&self, who: &Who, ask: Ask<'_>, urgent: fn(&Grant) -> bool) -> Result<(Grant, Recorded), ApiError> {
         let action = ask.action;
         match self.decide(who, &ask) {
             (Decision::Granted(grant), request) => {
                 let event = grant.event(request, real_now(), who.origin.clone(), ask.note);
                 let event = Event { case: ask.case.or(event.case), actor: who.actor(), ..event };
-                let recorded = self.record(event, grant.may_spool()).await?;
-                let permit = grant.complete(recorded).map_err(|_| ApiError::ledger_unavailable())?;
-                Asked::note(action);
-                Ok(permit)
+                let recorded = self.record(event, urgent(&grant)).await?;
+                Ok((grant, recorded))
             }
             (Decision::Denied(denial), request) => {
                 let event = denial.event(request, real_now(), who.origin.clone(), ask.note);
@@ -281,7 +307,7 @@ impl Desk {
         self.register.read(|state| {
             let person = state.person(person).filter(|person| person.disabled.is_none())?;
             // A training counts for the role it was noted for, and for no other.
-            let grant = |grant: &Grant| RoleGrant {
+            let grant = |grant: &RoleHeld| RoleGrant {
                 role: grant.role.clone(),
                 wards: grant.wards.clone(),
                 until: grant.until,

@@ -104,5 +104,10 @@ pub const ADMINISTRATION: &[Action] = &[
 pub const DISCLOSING: &[Action] =
     &[Action::LiveView, Action::HistoryView, Action::IdentityView, Action::Export, Action::ResearchExport];
 
+/// What can take a right, a consent or a way in away from somebody. That act alone may go on with a record that waits in the spool: it opens nothing, and
+/// whoever takes something back must not wait for a disk (decision 0126).
+pub const PROTECTIVE: &[Action] =
+    &[Action::ConsentManage, Action::OwnView, Action::PeopleManage, Action::TicketManage, Action::DeviceManage];
+
 /// Actions that may name data of the charter without a list of their own in the role: a patient's copy and a patient's erasure are about all there is.
 pub const WHOLE: &[Action] = &[Action::RequestManage, Action::Erase, Action::HoldManage];

@@ -70,6 +70,35 @@ fn only_the_bedside_and_emergencies_go_on_with_the_spool() {
 }
 
 #[test]
+fn what_takes_away_goes_on_with_the_spool_and_nothing_else_does() {
+    let leave = |situation: &Situation, of: u8| {
+        let grant = grant(situation);
+        let may = grant.may_spool_leave();
+        let _ = grant.event(request(1), now(), WEB, None);
+        let left = grant.leave(recorded(request(of), Place::Spool));
+        assert_eq!(left.is_ok(), may && of == 1);
+        left
+    };
+    let taking_back = Situation { action: Action::ConsentManage, categories: vec![Arc::from("consent")], ..history() };
+    let left = leave(&taking_back, 1).unwrap();
+    assert_eq!((left.action(), left.subject()), (Action::ConsentManage, Some(patient())));
+    assert_eq!(leave(&taking_back, 2).unwrap_err(), NotRecorded::AnotherRequest);
+    assert_eq!(leave(&history(), 1).unwrap_err(), NotRecorded::OnlySpooled);
+    assert_eq!(
+        leave(&Situation { action: Action::IdentityView, ..history() }, 1).unwrap_err(),
+        NotRecorded::OnlySpooled
+    );
+    // The same grant gives no permit from there: what was given stays closed.
+    let grant = grant(&taking_back);
+    let _ = grant.event(request(1), now(), WEB, None);
+    assert_eq!(grant.complete(recorded(request(1), Place::Spool)).unwrap_err(), NotRecorded::OnlySpooled);
+    // Nothing that shows values or names is among them.
+    for action in obhut_access::rules::PROTECTIVE.iter().filter(|action| **action != Action::OwnView) {
+        assert!(!action.shows_values() && *action != Action::IdentityView, "{}", action.as_str());
+    }
+}
+
+#[test]
 fn what_is_sealed_opens_for_the_right_permit_only() {
     const NEEDS: &[Action] = &[Action::HistoryView, Action::Export];
     let sealed = |subject| Sealed::about(subject, NEEDS, 37);

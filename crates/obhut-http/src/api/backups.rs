@@ -44,9 +44,12 @@ fn refused(error: BackupError) -> ApiError {
     }
 }
 
-/// Paths are the business of whoever works on the machine.
-fn only_here(who: &Who) -> Result<(), ApiError> {
-    if who.person().is_none() { Ok(()) } else { Err(ApiError::refused()) }
+/// Asks the desk. Paths are the business of whoever works on the machine: anybody else is refused, after the attempt was recorded.
+async fn only_here(state: &AppState, who: &Who, what: &str) -> Result<(), ApiError> {
+    let here = who.person().is_none();
+    let note = if here { what.to_owned() } else { format!("{what}: only at the machine itself") };
+    let _ = state.desk.permit(who, Ask::new(Action::BackupManage, Resource::System).note(note)).await?;
+    if here { Ok(()) } else { Err(ApiError::refused()) }
 }
 
 fn row(found: &Listed) -> Value {
@@ -85,8 +88,7 @@ struct To {
 }
 
 async fn create(State(state): State<Arc<AppState>>, who: Who, Json(to): Json<To>) -> Result<Json<Value>, ApiError> {
-    only_here(&who)?;
-    let _ = state.desk.permit(&who, Ask::new(Action::BackupManage, Resource::System).note("create")).await?;
+    only_here(&state, &who, "create").await?;
     let (backups, room) = (backups(&state)?, room(&state)?);
     let made = tokio::spawn(blocking(move || {
         let periods = Periods::of(&state.charter.load().checked).ok_or_else(|| {
@@ -107,8 +109,7 @@ async fn create(State(state): State<Arc<AppState>>, who: Who, Json(to): Json<To>
 }
 
 async fn key(State(state): State<Arc<AppState>>, who: Who, Json(to): Json<To>) -> Result<Json<Value>, ApiError> {
-    only_here(&who)?;
-    let _ = state.desk.permit(&who, Ask::new(Action::BackupManage, Resource::System).note("recovery key")).await?;
+    only_here(&state, &who, "recovery key").await?;
     let backups = backups(&state)?;
     blocking(move || {
         let made = format!("{} s since 1970", real_now().micros() / 1_000_000);
@@ -119,8 +120,7 @@ async fn key(State(state): State<Arc<AppState>>, who: Who, Json(to): Json<To>) -
 }
 
 async fn give_up(State(state): State<Arc<AppState>>, who: Who, Json(to): Json<To>) -> Result<Json<Value>, ApiError> {
-    only_here(&who)?;
-    let _ = state.desk.permit(&who, Ask::new(Action::BackupManage, Resource::System).note("give up a place")).await?;
+    only_here(&state, &who, "give up a place").await?;
     let backups = backups(&state)?;
     blocking(move || Ok(Json(json!({"known": backups.give_up(&to.to).map_err(refused)?})))).await
 }

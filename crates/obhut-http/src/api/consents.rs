@@ -240,15 +240,18 @@ async fn withdraw(
     way: Option<Json<Way>>,
 ) -> Result<Json<Value>, ApiError> {
     let known = state.desk.register.read(|register| register.consent_case(case).map(|consent| consent.subject));
-    let subject = known.ok_or_else(ApiError::refused)?;
-    let patient = state.desk.patient(subject).await?;
-    let ask = Ask::new(Action::ConsentManage, Resource::Patient(patient)).about(&["consent"]).case(case);
-    let _ = state.desk.permit(&who, ask).await?;
+    let resource = match known {
+        Some(subject) => Resource::Patient(state.desk.patient(subject).await?),
+        // Of a consent nobody gave: refused at the desk, so that the attempt is recorded.
+        None => Resource::Register,
+    };
+    let _leave =
+        state.desk.leave(&who, Ask::new(Action::ConsentManage, resource).about(&["consent"]).case(case)).await?;
     let channel = way.and_then(|Json(way)| way.channel).unwrap_or(Channel::Spoken);
     take_back(&state, &who, case, channel).await.map(Json)
 }
 
-/// Takes a consent back, after the permit for it.
+/// Takes a consent back, after the leave for it. Answers with nothing that was stored.
 pub(super) async fn take_back(
     state: &Arc<AppState>,
     who: &Who,

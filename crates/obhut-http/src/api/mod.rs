@@ -35,7 +35,7 @@ use crate::desk::{self, Asked};
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -107,14 +107,20 @@ pub(crate) fn router() -> Router<Arc<AppState>> {
     router
 }
 
+/// Names the entry of the ledger an answer rests on, so that whoever got it can be told of it, and a test can look for it. Random, of no meaning.
+const ENTRY: HeaderName = HeaderName::from_static("obhut-request");
+
 /// Lets an answer out only if the handler was given a permit for what its route declares. Wrong code must not become a leak.
 async fn enforce(action: Action, request: Request, next: Next) -> Response {
     let asked = Asked::default();
-    let response = desk::ASKED.scope(asked.clone(), next.run(request)).await;
+    let mut response = desk::ASKED.scope(asked.clone(), next.run(request)).await;
     let answered = response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if answered && !asked.granted(action) {
         tracing::error!(action = action.as_str(), "a handler answered without a permit; the answer was withheld");
         return ApiError::internal("the server withheld an answer it had not recorded").into_response();
+    }
+    if let Some(name) = asked.entry(action).and_then(|request| HeaderValue::from_str(&request.to_string()).ok()) {
+        response.headers_mut().insert(ENTRY, name);
     }
     response
 }

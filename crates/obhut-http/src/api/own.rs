@@ -62,7 +62,8 @@ fn subject_of(state: &AppState, who: &Who) -> Result<Subject, ApiError> {
         .ok_or_else(ApiError::refused)
 }
 
-async fn permit(state: &Arc<AppState>, who: &Who, categories: &[&str]) -> Result<(Subject, Permit), ApiError> {
+/// The patient behind the account, and the question to the desk about them.
+async fn question<'a>(state: &Arc<AppState>, who: &Who, categories: &[&str]) -> Result<(Subject, Ask<'a>), ApiError> {
     let subject = match subject_of(state, who) {
         Ok(subject) => subject,
         Err(error) => {
@@ -72,7 +73,11 @@ async fn permit(state: &Arc<AppState>, who: &Who, categories: &[&str]) -> Result
         }
     };
     let patient = state.desk.patient(subject).await?;
-    let ask = Ask::new(Action::OwnView, Resource::Patient(patient)).about(categories);
+    Ok((subject, Ask::new(Action::OwnView, Resource::Patient(patient)).about(categories)))
+}
+
+async fn permit(state: &Arc<AppState>, who: &Who, categories: &[&str]) -> Result<(Subject, Permit), ApiError> {
+    let (subject, ask) = question(state, who, categories).await?;
     Ok((subject, state.desk.permit(who, ask).await?))
 }
 
@@ -255,9 +260,9 @@ async fn withdraw(
         Some(subject) => Resource::Patient(state.desk.patient(subject).await?),
         None => Resource::Register,
     };
-    let _ = state.desk.permit(&who, Ask::new(Action::OwnView, resource).about(&["consent"]).case(case)).await?;
-    take_back(&state, &who, case, consents::Channel::Own).await?;
-    list_consents(State(state), who).await
+    let ask = Ask::new(Action::OwnView, resource).about(&["consent"]).case(case);
+    let _leave = state.desk.leave(&who, ask).await?;
+    take_back(&state, &who, case, consents::Channel::Own).await.map(Json)
 }
 
 async fn notices(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Value>, ApiError> {

@@ -82,7 +82,7 @@ async fn open(
 }
 
 async fn close(State(state): State<Arc<AppState>>, who: Who, Path(case): Path<CaseId>) -> Result<StatusCode, ApiError> {
-    let _ = state.desk.permit(&who, Ask::new(Action::TicketManage, Resource::Register).case(case)).await?;
+    let _ = state.desk.leave(&who, Ask::new(Action::TicketManage, Resource::Register).case(case)).await?;
     execute(&state, who.by(), Command::CloseTicket { case }).await??;
     Ok(StatusCode::NO_CONTENT)
 }
