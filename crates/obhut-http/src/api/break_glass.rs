@@ -15,7 +15,7 @@ use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode};
 use axum::routing::{delete, get, post};
 use obhut_access::{Action, Patient, Resource};
-use obhut_ledger::{Actor, Event, EventKind, ResourceRef};
+use obhut_ledger::{Actor, Event, EventKind, Outcome, ResourceRef};
 use obhut_model::{BedId, CaseId, DeviceTime, Subject};
 use obhut_register::emergencies::{Command, Due, Emergency, Limits, Verdict};
 use obhut_register::{By, Refusal};
@@ -197,7 +197,15 @@ fn label(state: &AppState, emergency: &Emergency) -> Option<String> {
 /// The emergency access, if it is the asker's.
 fn mine(state: &AppState, who: &Who, case: CaseId) -> Result<Emergency, ApiError> {
     let found = state.desk.register.read(|register| register.emergency(case).cloned());
-    found.filter(|emergency| Some(emergency.person) == who.person()).ok_or_else(ApiError::refused)
+    found.filter(|emergency| Some(emergency.person) == who.person()).ok_or_else(|| {
+        let mut event = Event::new(state.desk.new_request(), real_now(), EventKind::Denial, who.actor(), "break-glass");
+        event.resource = ResourceRef::new("register", None);
+        event.case = Some(case);
+        event.origin = who.origin.clone();
+        event.outcome = Outcome::Denied("not-yours".into());
+        state.desk.tell(event);
+        ApiError::refused()
+    })
 }
 
 async fn stop(State(state): State<Arc<AppState>>, who: Who, Path(case): Path<CaseId>) -> Result<StatusCode, ApiError> {

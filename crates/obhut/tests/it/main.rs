@@ -6,8 +6,11 @@
     reason = "test code; helpers lie outside the test functions"
 )]
 
+mod crawl;
+mod denials;
 mod door;
 mod forgetting;
+mod house;
 mod https;
 mod keys;
 mod mqtt;
@@ -16,3 +19,4 @@ mod planted;
 mod replay;
 mod signin;
 mod support;
+mod visitor;

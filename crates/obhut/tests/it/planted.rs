@@ -36,10 +36,10 @@ fn pattern() -> Vec<i16> {
 }
 
 /// A needle and what it is called when it is found.
-type Needle = (String, Vec<u8>);
+pub(crate) type Needle = (String, Vec<u8>);
 
 /// A text as it might have been written.
-fn written(text: &str) -> Vec<Needle> {
+pub(crate) fn written(text: &str) -> Vec<Needle> {
     let utf8 = text.as_bytes();
     let utf16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
     let hex = |upper: bool| {
@@ -64,12 +64,12 @@ fn written(text: &str) -> Vec<Needle> {
     needles
 }
 
-fn identity() -> Vec<Needle> {
+pub(crate) fn identity() -> Vec<Needle> {
     [NAME, FAMILY, BIRTH_DATE, BIRTH_DATE_GERMAN, RECORD_NUMBER, DIGITS].into_iter().flat_map(written).collect()
 }
 
 /// Any eight samples in a row of every hundred.
-fn samples() -> Vec<Needle> {
+pub(crate) fn samples() -> Vec<Needle> {
     let mut needles = Vec::new();
     for (at, eight) in pattern().windows(8).enumerate().step_by(100) {
         let le: Vec<u8> = eight.iter().flat_map(|sample| sample.to_le_bytes()).collect();
@@ -90,7 +90,7 @@ fn samples() -> Vec<Needle> {
 }
 
 /// Everything that is found in `bytes`.
-fn found(place: &str, bytes: &[u8], needles: &[Needle]) -> Vec<String> {
+pub(crate) fn found(place: &str, bytes: &[u8], needles: &[Needle]) -> Vec<String> {
     // Hardly any two bytes begin a needle: look closer only where one could begin.
     let two = |bytes: &[u8]| usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));
     let mut begins = vec![false; 1 << 16];
@@ -135,12 +135,12 @@ fn none(hits: Vec<String>) {
     assert!(hits.is_empty(), "{hits:#?}");
 }
 
-fn now() -> DeviceTime {
+pub(crate) fn now() -> DeviceTime {
     DeviceTime::from_micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64)
 }
 
 /// A device with an agent, as it would stand at a bed. Its state lies outside the server's data directory.
-async fn device(server: &Server, name: &str, token: &str) -> Agent {
+pub(crate) async fn device(server: &Server, name: &str, token: &str) -> Agent {
     let at = EstServer { host: "localhost".to_owned(), port: server.https.port() };
     let itself = Device {
         id: DeviceId::new(name).unwrap(),
@@ -157,7 +157,7 @@ async fn device(server: &Server, name: &str, token: &str) -> Agent {
 }
 
 /// Offers ten seconds of the pattern and a heart rate, measured just now.
-fn offer(agent: &Agent) {
+pub(crate) fn offer(agent: &Agent) {
     let (values, start) = (pattern(), now().plus_micros(-10_000_000));
     let rate = SampleRate::from_hertz(250).unwrap();
     for (index, block) in values.chunks(250).enumerate() {
@@ -181,7 +181,7 @@ fn offer(agent: &Agent) {
     }
 }
 
-async fn settled(agent: &Agent) {
+pub(crate) async fn settled(agent: &Agent) {
     let deadline = std::time::Instant::now() + PATIENCE;
     while agent.stats().pending > 0 {
         assert!(std::time::Instant::now() < deadline, "{:?}", agent.stats());

@@ -14,29 +14,29 @@ use webauthn_authenticator_rs::WebauthnAuthenticator as _;
 use webauthn_authenticator_rs::softpasskey::SoftPasskey;
 
 /// Somebody's browser: its cookies, its name, and the page it shows.
-struct Browser<'a> {
-    server: &'a Server,
-    agent: &'static str,
-    cookies: BTreeMap<String, String>,
+pub(crate) struct Browser<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) agent: &'static str,
+    pub(crate) cookies: BTreeMap<String, String>,
 }
 
 /// What came back.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     location: Option<String>,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 /// A security key with one passkey on it.
-struct Key {
+pub(crate) struct Key {
     key: SoftPasskey,
     credential: String,
     person: String,
 }
 
 impl<'a> Browser<'a> {
-    fn new(server: &'a Server) -> Self {
+    pub(crate) fn new(server: &'a Server) -> Self {
         Self { server, agent: "Browser/1.0", cookies: BTreeMap::new() }
     }
 
@@ -81,22 +81,22 @@ impl<'a> Browser<'a> {
         answer
     }
 
-    fn get(&mut self, path: &str) -> Answer {
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send("GET", &format!("/api/v1{path}"), None)
     }
 
-    fn post(&mut self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Answer {
         self.send("POST", &format!("/api/v1{path}"), Some(body))
     }
 
     /// Who is signed in here; `None` if nobody is.
-    fn who(&mut self) -> Option<Value> {
+    pub(crate) fn who(&mut self) -> Option<Value> {
         let answer = self.get("/session");
         (answer.status == 200).then_some(answer.body)
     }
 
     /// Follows an invitation with a new security key.
-    fn register(&mut self, link: &str) -> Result<Key, Answer> {
+    pub(crate) fn register(&mut self, link: &str) -> Result<Key, Answer> {
         let token = token_of(link);
         let answer = self.post("/session/link", &json!({"token": token}));
         if answer.status != 200 {
@@ -129,18 +129,18 @@ impl<'a> Browser<'a> {
         json!({"ceremony": begun.body["ceremony"], "credential": made})
     }
 
-    fn sign_in(&mut self, key: &mut Key) -> Answer {
+    pub(crate) fn sign_in(&mut self, key: &mut Key) -> Answer {
         let answer = self.assertion(key);
         self.post("/session/passkey/finish", &answer)
     }
 
     /// Invites somebody; the answer as it came.
-    fn invite(&mut self, body: &Value) -> Answer {
+    pub(crate) fn invite(&mut self, body: &Value) -> Answer {
         self.post("/people", body)
     }
 }
 
-fn token_of(link: &str) -> &str {
+pub(crate) fn token_of(link: &str) -> &str {
     link.split_once("#enter=").unwrap().1
 }
 
@@ -149,13 +149,13 @@ fn word(answer: &Answer) -> &str {
 }
 
 /// A server with its first administrator signed in.
-fn administrator(server: &Server) -> (Browser<'_>, Key) {
+pub(crate) fn administrator(server: &Server) -> (Browser<'_>, Key) {
     let mut browser = Browser::new(server);
     let key = browser.register(&server.link).unwrap();
     (browser, key)
 }
 
-fn today() -> i64 {
+pub(crate) fn today() -> i64 {
     jiff::Timestamp::now().as_microsecond() - 1_000_000
 }
 
