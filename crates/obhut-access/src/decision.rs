@@ -87,7 +87,8 @@ impl Asked {
         Event {
             resource: self.resource.clone(),
             subject: self.subject,
-            purpose: Some(&self.purpose).filter(|purpose| !purpose.is_empty()).cloned(),
+            // Asked for no purpose that any role of theirs serves.
+            purpose: (!self.purpose.is_empty()).then(|| Arc::clone(&self.purpose)),
             categories: self.categories.clone(),
             origin,
             case: self.case,
