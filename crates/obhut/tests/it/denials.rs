@@ -139,7 +139,7 @@ fn cases(t: &Things) -> Vec<Case> {
         ("GET", "/ledger/search/{case}", format!("/ledger/search/{search}"), none.clone(), Ledger, &["access-log"], 0),
         ("POST", "/ledger/search/{case}/answer", format!("/ledger/search/{search}/answer"), json!({"agree": true}), Ledger, &["access-log"], 1),
         ("GET", "/ledger/key", "/ledger/key".into(), none.clone(), Open(&[200]), &[], 0),
-        ("GET", "/ledger/checkpoint", "/ledger/checkpoint".into(), none.clone(), Open(&[200]), &[], 0),
+        ("GET", "/ledger/checkpoint", "/ledger/checkpoint".into(), none.clone(), Open(&[200, 404]), &[], 0),
         ("GET", "/ledger/tile/{*path}", "/ledger/tile/0/999".into(), none.clone(), Open(&[404]), &[], 0),
         ("GET", "/live", "/live".into(), none.clone(), Ward, &[], 0),
         ("GET", "/keys", "/keys".into(), none.clone(), System, &[], 0),
@@ -206,7 +206,7 @@ fn cases(t: &Things) -> Vec<Case> {
         ("POST", "/session/active", "/session/active".into(), json!({}), Session, &[], 0),
         ("POST", "/session/lock", "/session/lock".into(), json!({}), Open(&[401]), &[], 0),
         ("POST", "/session/unlock", "/session/unlock".into(), json!({"ceremony": "x", "credential": {}}), Open(&[401, 403]), &[], 0),
-        ("POST", "/session/switch", "/session/switch".into(), json!({}), Open(&[204]), &[], 0),
+        ("POST", "/session/switch", "/session/switch".into(), json!({}), Open(&[204, 401]), &[], 0),
         ("DELETE", "/session", "/session".into(), none.clone(), Open(&[204]), &[], 0),
         ("GET", "/session/all", "/session/all".into(), none.clone(), Session, &[], 0),
         ("DELETE", "/session/all/{id}", format!("/session/all/{hold}"), none.clone(), Session, &[], 0),
@@ -465,13 +465,10 @@ fn every_route_is_refused_to_whom_the_charter_does_not_name() {
         }
         let fine = !matches!(reply.status, 401 | 403 | 423) && reply.status < 500;
         assert!(fine, "{role} {:?}: {} {}", case.route, reply.status, reply.json());
-        assert_eq!(
-            reply.header("obhut-request").is_some(),
-            action(case).is_some() && reply.status < 300 || reply.status == 101,
-            "{:?} {}",
-            case.route,
-            reply.status
-        );
+        let answered = reply.status < 300 || reply.status == 101;
+        if answered && action(case).is_some() {
+            assert!(reply.header("obhut-request").is_some(), "{:?} names no entry", case.route);
+        }
     }
     println!(
         "{} routes, {} people: {denied} denials, each recorded; {} grants",
