@@ -46,6 +46,17 @@ for (const name of await readdir(root, { recursive: true })) {
 // Every reason the door counts has words for the reader.
 const door = await readFile(new URL("../../crates/obhut-gateway/src/refusal.rs", import.meta.url), "utf8").catch(() => "");
 for (const [, name] of door.matchAll(/^\s+[A-Z]\w+ = "([a-z0-9_]+)", 0x/gm)) if (!messages.de.has(`refusal-${name}`)) problems.push(`no words for the refusal ${name}`);
+// Every refusal of the server that a page can meet, too: what has no words here would be said in English on a German page.
+const rust = new URL("../../crates/", import.meta.url);
+const sources = [new URL("obhut-register/src/command.rs", rust)];
+for (const name of await readdir(new URL("obhut-http/src/api/", rust), { recursive: true }).catch(() => [])) if (name.endsWith(".rs")) sources.push(new URL(`obhut-http/src/api/${name}`, rust));
+for (const file of sources) {
+  const source = await readFile(file, "utf8").catch(() => "");
+  for (const [, a, b] of source.matchAll(/ApiError::(?:bad|conflict|unknown|new)\(\s*(?:StatusCode::\w+,\s*)?"([a-z_]+)"|Self::\w+(?:\(_\)| \{ \.\. \})? => "([a-z_]+)",/g)) {
+    const code = a ?? b;
+    if (!messages.de.has(`problem-${code}`)) problems.push(`no words for the server's ${code} (${file.pathname.replace(/.*\/crates\//, "")})`);
+  }
+}
 for (const problem of problems) console.error(problem);
 console.log(`messages: ${messages.de.size} in each language, ${areas.size} files each, ${problems.length} problems`);
 process.exit(problems.length === 0 ? 0 : 1);

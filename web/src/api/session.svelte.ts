@@ -6,7 +6,7 @@
  */
 import { words } from "../i18n/language.svelte.ts";
 import { api, path, serverNow, watch, type Answer, type Problem } from "./client.ts";
-import { bilingual, flag, list, maybe, nothing, object, or, text, time, type Of, type Shape } from "./shape.ts";
+import { bilingual, flag, list, maybe, nothing, number, object, or, text, time, type Of, type Shape } from "./shape.ts";
 
 /** A word in both languages, or one word for both. */
 const label: Shape<{ readonly de: string; readonly en: string }> = (value, place) => (typeof value === "string" ? { de: value, en: value } : bilingual(value, place));
@@ -25,6 +25,8 @@ export const SessionInfo = object({
   idle_lock: maybe(time),
   home: maybe(text),
   emergencies: or(list(Emergency), []),
+  /** Emergency accesses that wait for a judgement; `null` for those who judge none. */
+  reviews: maybe(number),
   ward: maybe(object({ id: text, name: text })),
 });
 export type SessionInfo = Of<typeof SessionInfo>;

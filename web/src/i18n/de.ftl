@@ -290,3 +290,8 @@ emergency-reason = Grund
 emergency-any = Notfall
 emergency-words = In eigenen Worten
 emergency-words-hint = Kann auch leer bleiben, wenn es eilt.
+nav-waiting = { $count ->
+    [one] eine wartet
+   *[other] { $count } warten
+  }
+lock-link = Diese Anmeldung kam mit einem Einmal-Link. Ohne eigenen Passkey geht es nur mit einem neuen Link weiter.

@@ -289,3 +289,8 @@ emergency-reason = Reason
 emergency-any = Emergency
 emergency-words = In your own words
 emergency-words-hint = May stay empty when there is no time.
+nav-waiting = { $count ->
+    [one] one waits
+   *[other] { $count } wait
+  }
+lock-link = This session began with a one-time link. Without a passkey of your own it takes a new link to go on.

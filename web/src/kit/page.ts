@@ -19,6 +19,11 @@ export interface PageProps {
 export const GROUPS = ["ward", "own", "devices", "patients", "oversight", "house"] as const;
 export type Group = (typeof GROUPS)[number];
 
+/** What the session says of work that waits. */
+export interface Waiting {
+  readonly reviews: number | null;
+}
+
 export interface Page {
   /** Fragment after `#`; `:name` stands for one part. */
   readonly path: string;
@@ -26,6 +31,10 @@ export interface Page {
   readonly title: string;
   /** Any one of these permissions; empty: everyone who is signed in. The server decides again. */
   readonly needs: readonly string[];
+  /** Only for these kinds of people (`staff`, `external`, `patient`), whatever they may do; absent: for all. */
+  readonly kinds?: readonly string[];
+  /** How much waits there, for the navigation; `null`: nothing to say. */
+  readonly waiting?: (info: Waiting) => number | null;
   /** Place in the navigation; without it the page is reached from others. */
   readonly nav?: { readonly group: Group; readonly order: number };
   /** Gets [`PageProps`]; may leave them unread. */

@@ -8,8 +8,8 @@ export function problemText(problem: Problem): string {
   return words.has(`problem-status-${status}`) ? t(`problem-status-${status}`) : t("problem-other", { code: problem.code });
 }
 
-/** The server's own sentence, where the page has no words for the code. */
+/** The server's own sentence, where the page has no words for the code. It is English: it never stands on a German page. */
 export function problemDetail(problem: Problem): string | null {
-  if (words.has(`problem-${problem.code}`)) return problem.hint;
+  if (words.language !== "en" || words.has(`problem-${problem.code}`)) return null;
   return [problem.message, problem.hint].filter((each) => each !== null).join(" ") || null;
 }

@@ -2,5 +2,5 @@ import type { Page } from "../../kit/page.ts";
 import Reviews from "./Reviews.svelte";
 
 export const pages: readonly Page[] = [
-  { path: "/break-glass/reviews", title: "breakglass-title", needs: ["break-glass-review"], nav: { group: "oversight", order: 20 }, component: Reviews },
+  { path: "/break-glass/reviews", title: "breakglass-title", needs: ["break-glass-review"], nav: { group: "oversight", order: 20 }, waiting: (info) => info.reviews, component: Reviews },
 ];

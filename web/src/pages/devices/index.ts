@@ -1,4 +1,4 @@
 import type { Page } from "../../kit/page.ts";
 import Devices from "./Devices.svelte";
 
-export const pages: readonly Page[] = [{ path: "/devices", title: "devices-title", needs: ["device-view"], nav: { group: "devices", order: 10 }, component: Devices }];
+export const pages: readonly Page[] = [{ path: "/devices", title: "devices-title", needs: ["device-view"], kinds: ["staff"], nav: { group: "devices", order: 10 }, component: Devices }];
