@@ -18,11 +18,20 @@ export const KINDS = [
 
 export const kind = (id: string): string => words.code("ledger-kind", id);
 /** Whoever acted: a name if it is known, else what it is and the beginning of its identifier. */
-export const actor = (row: Row): string => row.actor.name ?? `${words.code("ledger-actor", row.actor.kind)} ${row.actor.id.slice(0, 8)}`;
+export const actor = (row: Row): string => row.actor.name !== null && row.actor.name !== "" ? row.actor.name : row.actor.kind === "system" || row.actor.kind === "console" ? words.code("ledger-actor", row.actor.kind) : `${words.code("ledger-actor", row.actor.kind)} ${row.actor.id.slice(0, 8)}`;
+/** What was done, in words; what has none (a role's own word, say) stays as it is. */
+export const action = (id: string): string => (words.has(`ledger-action-${id}`) ? t(`ledger-action-${id}`) : id);
+/** On what: the kind in words, and which one. */
+export const resource = (row: Row): string => {
+  const { kind: of, id } = row.resource;
+  const named = words.has(`ledger-resource-${of}`) ? t(`ledger-resource-${of}`) : of;
+  return id === null ? named : `${named} ${id}`;
+};
+export const why = (id: string): string => (words.has(`ledger-why-${id}`) ? t(`ledger-why-${id}`) : id);
 export const outcome = (row: Row): string => words.code("ledger-outcome", row.outcome);
 
 /** One sentence in plain words: when, who, what, to whose data, with what result. */
 export function sentence(row: Row): string {
   const whose = row.subject === null ? "" : t("ledger-sentence-subject", { subject: row.subject.slice(0, 8) });
-  return t("ledger-sentence", { when: words.moment(row.at), who: actor(row), kind: kind(row.kind), action: row.action, whose, outcome: outcome(row) });
+  return t("ledger-sentence", { when: words.moment(row.at), who: actor(row), kind: kind(row.kind), action: action(row.action), whose, outcome: outcome(row) });
 }
