@@ -147,3 +147,4 @@ ledger-why-no-consent = keine gültige Einwilligung
 ledger-why-restricted = die Verarbeitung ist eingeschränkt (Art. 18 DSGVO)
 ledger-why-assurance = ein Passkey ist nötig
 ledger-why-policy-failed = eine Regel ließ sich nicht auswerten
+ledger-resource-link = Einmal-Link

@@ -147,3 +147,4 @@ ledger-why-no-consent = no consent in force
 ledger-why-restricted = processing is restricted (Art. 18 GDPR)
 ledger-why-assurance = a passkey is needed
 ledger-why-policy-failed = a policy could not be evaluated
+ledger-resource-link = one-time link

@@ -10,3 +10,4 @@ overview-late = { $count ->
    *[other] { $count } überfällig
 }
 overview-none = Nichts, was Ihnen offensteht.
+overview-searches = Anfragen, die auf eine zweite Person warten

@@ -10,3 +10,4 @@ overview-late = { $count ->
    *[other] { $count } overdue
 }
 overview-none = Nothing that is open to you.
+overview-searches = questions that wait for a second person

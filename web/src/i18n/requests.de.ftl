@@ -95,3 +95,7 @@ problem-recipients_not_told = Erst müssen die Empfänger unterrichtet sein (Art
 problem-already_extended = Dieser Antrag wurde schon einmal verlängert.
 problem-past_due = Die Frist ist vorbei; verlängert wird nur vorher.
 problem-ground_does_not_fit = Dieser Grund passt nicht zu diesem Antrag.
+requests-given = Vornamen
+requests-correct-hint = Nur ausfüllen, was falsch war. Was leer bleibt, bleibt, wie es ist.
+requests-to-erasure = Zur Löschung
+requests-to-hold = Löschsperre setzen

@@ -95,3 +95,7 @@ problem-recipients_not_told = Recipients must be told first (Art. 19 GDPR).
 problem-already_extended = This request was extended before.
 problem-past_due = The due date is over; it can only be extended before.
 problem-ground_does_not_fit = This ground does not fit this request.
+requests-given = Given names
+requests-correct-hint = Fill in only what was wrong. What stays empty stays as it is.
+requests-to-erasure = To the erasure
+requests-to-hold = Set a legal hold

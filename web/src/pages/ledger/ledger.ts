@@ -1,10 +1,10 @@
 /** What the server says of an entry, and the sentence a reader gets for it. */
 import { shape, t, words, type Of } from "../../kit/index.ts";
 
-const { flag, list, maybe, number, object, text, time } = shape;
+const { bilingual, flag, list, maybe, number, object, text, time } = shape;
 
 export const Row = object({
-  index: number, at: time, kind: text, action: text, actor: object({ kind: text, id: text, name: maybe(text) }), role: maybe(text), organisation: maybe(text),
+  index: number, at: time, kind: text, action: text, actor: object({ kind: text, id: text, name: maybe(text) }), role: maybe(text), role_text: maybe(bilingual), purpose_text: maybe(bilingual), organisation: maybe(text),
   purpose: maybe(text), resource: object({ kind: text, id: maybe(text) }), subject: maybe(text), categories: list(text), outcome: text, why: maybe(text),
   channel: text, address: maybe(text), policies: list(text), case: maybe(text), request: text, note: maybe(text), note_removed: flag,
 });

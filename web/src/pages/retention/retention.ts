@@ -28,5 +28,16 @@ export type Erasure = Of<typeof Erasure>;
 export function rule(line: Line): string {
   if (line.with !== null) return t("retention-with", { kind: words.code("retention-kind", line.with) });
   if (line.period === null) return line.class ?? t("retention-technical");
-  return t("retention-period", { period: line.period, start: words.code("retention-start", line.start ?? "") });
+  return t("retention-period", { period: period(line.period), start: words.code("retention-start", line.start ?? "") });
 }
+
+const UNITS: Readonly<Record<string, string>> = { s: "second", min: "minute", h: "hour", d: "day", w: "week", months: "month", month: "month", m: "month", y: "year" };
+/** A period as the charter writes it (`72 h`, `10 y`), in words. */
+export function period(charter: string): string {
+  const [, count = "", unit = ""] = /^(\d+) ?([a-z]+)$/.exec(charter) ?? [];
+  const named = UNITS[unit];
+  return named === undefined ? charter : new Intl.NumberFormat(words.locale, { style: "unit", unit: named, unitDisplay: "long" }).format(Number(count));
+}
+
+/** A retention class has no name but the charter's word for it. */
+export const classNamed = (id: string): string => t("retention-class-named", { class: id });
