@@ -38,5 +38,8 @@ fn the_example_has_not_changed() {
     let golden = std::fs::read(path).expect("run with OBHUT_GOLDEN=1 to write it");
     // As JSON: the order of an object's members means nothing, and differs with what else is built beside this crate.
     let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
-    assert!(json(&golden) == json(&bytes), "the bundle changed: look at it, judge it, and write it anew with OBHUT_GOLDEN=1");
+    assert!(
+        json(&golden) == json(&bytes),
+        "the bundle changed: look at it, judge it, and write it anew with OBHUT_GOLDEN=1"
+    );
 }

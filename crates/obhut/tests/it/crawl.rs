@@ -77,7 +77,9 @@ fn patient_fields(place: &str, reply: &Reply, needles: &[Needle]) -> Vec<String>
                 walk(place, value, hits);
             }),
             Value::Array(values) => values.iter().for_each(|value| walk(place, value, hits)),
-            Value::Number(number) if number.as_f64() == Some(f64::from(BEATS)) => hits.push(format!("{place}: a value")),
+            Value::Number(number) if number.as_f64() == Some(f64::from(BEATS)) => {
+                hits.push(format!("{place}: a value"))
+            }
             Value::String(text) if *text == BEATS.to_string() => hits.push(format!("{place}: a value")),
             _ => {}
         }

@@ -214,6 +214,7 @@ fn cases(t: &Things) -> Vec<Case> {
         ("GET", "/patients/{subject}", format!("/patients/{subject}"), none.clone(), Patient, &["identity"], 0),
         ("GET", "/patients/{subject}/codes", format!("/patients/{subject}/codes"), none.clone(), Patient, &[], 0),
         ("GET", "/patients/{subject}/readings", format!("/patients/{subject}/readings?code=MDC_ECG_HEART_RATE&from=0&to=1"), none.clone(), Patient, &["heart-rate"], 0),
+        ("GET", "/patients/{subject}/export", format!("/patients/{subject}/export?format=csv"), none.clone(), Patient, &[], 0),
         ("PUT", "/beds/{bed}/patient", "/beds/bed-05/patient".into(), identity, Ward, &["identity", "binding"], 1),
         ("DELETE", "/beds/{bed}/patient", "/beds/bed-05/patient".into(), none.clone(), Ward, &["binding"], 2),
         ("GET", "/devices", "/devices".into(), none.clone(), Ward, &[], 0),
