@@ -39,8 +39,23 @@ pub struct File {
     pub key: Option<Key>,
     /// How people prove who they are, beside passkeys.
     pub identity: Identity,
+    /// Sites that cosign our checkpoints.
+    pub witness: Vec<Witness>,
     /// Logging.
     pub log: Log,
+}
+
+/// A site that cosigns the checkpoints of our ledger, run with `obhut witness` under another administrator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// Its address, `https://…`.
+    pub url: String,
+    /// Its public key, as it prints it at its start: `name+id+key`.
+    pub key: String,
+    /// Certificates (PEM) its TLS is checked against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How people prove who they are, beside passkeys, which need no word here.
@@ -209,6 +224,8 @@ pub struct Config {
     pub key: ProviderSpec,
     /// How people prove who they are, beside passkeys.
     pub identity: Identity,
+    /// Sites that cosign our checkpoints.
+    pub witnesses: Vec<Witness>,
     /// Lines as JSON.
     pub log_json: bool,
     /// The file it came from, for messages.
@@ -267,6 +284,7 @@ impl Config {
             listen: file.listen,
             key,
             identity: file.identity,
+            witnesses: file.witness,
             log_json: file.log.json,
             source,
         })

@@ -151,7 +151,16 @@ fn ledger(config: &Config, provider: &dyn obhut_vault::KeyProvider) -> Result<Ar
     let origin = format!("{}/ledger", config.names.first().map_or("localhost", String::as_str));
     let keys = LedgerKeys::open_or_create(&config.data.join(crate::keys::LEDGER_KEYS), &origin, provider)
         .context("the ledger's keys cannot be opened")?;
-    Scribe::open(obhut_scribe::Options::in_data(&config.data), keys).context("the ledger cannot be opened")
+    let witness = |witness: &crate::config::Witness| obhut_scribe::WitnessConfig {
+        url: witness.url.clone(),
+        key: witness.key.clone(),
+        ca: witness.ca_file.clone(),
+    };
+    let options = obhut_scribe::Options {
+        witnesses: config.witnesses.iter().map(witness).collect(),
+        ..obhut_scribe::Options::in_data(&config.data)
+    };
+    Scribe::open(options, keys).context("the ledger cannot be opened")
 }
 
 /// The top key as it may be opened: a new one is made only for a new installation; for an old one it would hide that the right one is missing.

@@ -339,6 +339,7 @@ pub(crate) fn pass(state: &AppState) {
         tracing::error!(rows = register.waiting(), "changes of the register are in force and not yet written");
     }
     let now = real_now();
+    super::requests::warn(state, now);
     for step in register.read(|register| register.emergency_steps(now)) {
         let (case, command, action) = match step {
             Due::Remind(case) => (case, Command::Remind { case }, "review-reminder"),

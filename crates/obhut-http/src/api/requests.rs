@@ -21,10 +21,11 @@ use axum::routing::{get, post};
 use obhut_access::{Action, Permit, Resource};
 use obhut_interop::Right;
 use obhut_interop::rights::request_clock;
+use obhut_ledger::{Actor, Event, EventKind, ResourceRef};
 use obhut_model::{CaseId, Code, DeviceTime, ServerTime, Subject, TimeRange};
-use obhut_register::Private;
 use obhut_register::requests::{Channel, Command, Ground, Kind, Outcome, Request, Requester};
 use obhut_register::rights;
+use obhut_register::{By, Private};
 use obhut_store::Run;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -533,4 +534,24 @@ async fn told(
     let text = format!("{TOLD}{}: {}", told.recipient, told.text);
     tell(&state, &who, Command::Step { case, text: Private::from(text) }).await?;
     answer(&state, case)
+}
+
+/// Warns of requests that come close to their due date: once for each of the days the clock names, in the log, in the ledger and on the page.
+pub(super) fn warn(state: &AppState, now: ServerTime) {
+    let due: Vec<(CaseId, Subject)> = state.desk.register.read(|register| {
+        register.request_alerts(now).into_iter().map(|request| (request.case, request.subject)).collect()
+    });
+    for (case, subject) in due {
+        if state.desk.register.execute(By::System, now, Command::Alert { case }).is_err() {
+            continue;
+        }
+        tracing::warn!(case = %case, "a patient's request comes close to its due date");
+        let mut event =
+            Event::new(state.desk.new_request(), now, EventKind::Request, Actor::System, "request-reminder");
+        event.resource = ResourceRef::new("request", None);
+        event.subject = Some(subject);
+        event.case = Some(case);
+        event.categories = vec!["request".into()];
+        state.desk.tell(event);
+    }
 }

@@ -20,3 +20,4 @@ mod replay;
 mod signin;
 mod support;
 mod visitor;
+mod witness;
