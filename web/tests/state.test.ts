@@ -64,7 +64,7 @@ test("a stale value keeps its last number for the struck-through place only", ()
 });
 
 function bed(streams: Stream[], occupied = true): Bed {
-  return { id: "bed-01", label: "1.1", occupied, devices: [{ id: "mon-01", model: "m", kind: "monitor", lifeSupporting: false }], streams };
+  return { id: "bed-01", label: "1.1", occupied, since: null, devices: [{ id: "mon-01", model: "m", kind: "monitor", lifeSupporting: false }], streams };
 }
 
 test("a pressure is as good as its worst part", () => {

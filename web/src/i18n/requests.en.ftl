@@ -99,3 +99,6 @@ requests-given = Given names
 requests-correct-hint = Fill in only what was wrong. What stays empty stays as it is.
 requests-to-erasure = To the erasure
 requests-to-hold = Set a legal hold
+requests-step-corrected = personal details corrected, version { $version }: { $why }
+requests-step-told = { $firm } told: { $how }
+requests-step-copy = copy handed out

@@ -48,6 +48,8 @@ export interface Bed {
   readonly id: string;
   readonly label: string;
   readonly occupied: boolean;
+  /** Since when its present patient lies there, µs; `null` where the server does not say. */
+  readonly since: number | null;
   readonly devices: readonly Device[];
   readonly streams: readonly Stream[];
 }
@@ -158,6 +160,7 @@ function bed(value: unknown): Bed {
     id: text(from["id"]),
     label: text(from["label"]),
     occupied: flag(from["occupied"]),
+    since: typeof from["since"] === "number" ? from["since"] : null,
     devices: list(from["devices"]).map((each) => {
       const device = fields(each);
       return {

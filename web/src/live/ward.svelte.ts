@@ -37,6 +37,8 @@ export class Ward {
   readonly #rings = new Map<number, { ring: WaveRing; bed: string }>();
   readonly #playouts = new Map<string, Playout>();
   #keys = new Map<string, number>();
+  /** Numeric stream → since when the bed's present patient lies there, µs. */
+  #since = new Map<number, number>();
   #heard: number | null = null;
   #lostAt: number | null = null;
   #open = false;
@@ -107,6 +109,7 @@ export class Ward {
       case "numbers":
         this.clock.witness(message.time, local);
         for (const entry of message.numbers) {
+          if (entry.takenAt < (this.#since.get(entry.stream) ?? -Infinity)) continue; // Of whoever lay there before.
           const known = this.latest.get(entry.stream);
           // Late ones from a device's buffer do not replace what is newer, unless "newer" only means that the device's clock was ahead.
           if (known && known.takenAt > entry.takenAt && known.takenAt <= known.receivedAt + CLOCK_AHEAD) continue;
@@ -121,20 +124,27 @@ export class Ward {
     if (this.link !== "live") this.#refresh();
   }
 
-  /** Stream numbers change with each layout; values and curves of streams that stay are kept. */
+  /**
+   * Stream numbers change with each layout; values and curves of streams that stay are kept, but never across patients: what was measured before somebody came
+   * into the bed is not theirs.
+   */
   #arrange(layout: Layout): void {
     const latest = new Map<number, Latest>();
     const rings = new Map<number, { ring: WaveRing; bed: string }>();
     const keys = new Map<string, number>();
+    const since = new Map<number, number>();
     for (const bed of layout.beds) {
+      const was = this.layout?.beds.find((each) => each.id === bed.id);
+      const changed = was !== undefined && (was.occupied !== bed.occupied || was.since !== bed.since);
       const slow = new Set(curves(bed).filter((curve) => curve.slow).map((curve) => curve.stream.index));
       for (const stream of bed.streams) {
         const key = keyOf(bed.id, stream);
-        const before = this.#keys.get(key);
+        const before = changed ? undefined : this.#keys.get(key);
         keys.set(key, stream.index);
         if (stream.kind === "numeric") {
           const kept = before === undefined ? undefined : this.latest.get(before);
           if (kept) latest.set(stream.index, kept);
+          if (bed.since !== null) since.set(stream.index, bed.since);
         } else {
           const kept = before === undefined ? undefined : this.#rings.get(before);
           const seconds = slow.has(stream.index) ? RING_SECONDS_SLOW : RING_SECONDS;
@@ -143,6 +153,7 @@ export class Ward {
       }
     }
     this.#keys = keys;
+    this.#since = since;
     this.latest = latest;
     this.#rings.clear();
     for (const [index, ring] of rings) this.#rings.set(index, ring);

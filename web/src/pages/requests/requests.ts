@@ -1,5 +1,5 @@
 /** Requests of patients as those who answer them see them. */
-import { shape, type Of } from "../../kit/index.ts";
+import { shape, t, type Of } from "../../kit/index.ts";
 
 const { flag, list, maybe, object, or, text, time } = shape;
 
@@ -43,6 +43,15 @@ const GROUNDS: Readonly<Record<string, readonly string[]>> = {
 
 export function grounds(kind: string): readonly string[] {
   return Object.entries(GROUNDS).filter(([, kinds]) => kinds.includes(kind)).map(([ground]) => ground);
+}
+
+/** Steps the server writes down itself, in the reader's words; what people wrote stays as it is. */
+export function step(row: Row, said: string): string {
+  const [, version, why] = /^personal details corrected, version (\d+): (.*)$/s.exec(said) ?? [];
+  if (version !== undefined) return t("requests-step-corrected", { version, why: why ?? "" });
+  const [, firm, how] = /^told ([^:]+): (.*)$/s.exec(said) ?? [];
+  if (firm !== undefined) return t("requests-step-told", { firm: row.recipients.find((each) => each.id === firm)?.name ?? firm, how: how ?? "" });
+  return said === "copy handed out" ? t("requests-step-copy") : said;
 }
 
 /** Kinds that end with a copy. */
