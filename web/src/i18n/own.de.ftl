@@ -67,3 +67,5 @@ own-emergency = Notfallzugriff: er wird von einer zweiten Person geprüft.
 own-refused = Der Zugriff wurde abgelehnt. Es wurde nichts gesehen.
 own-more = Frühere zeigen
 problem-not_offered = Dieses Recht gibt es für die Zwecke dieses Hauses nach dem Gesetz nicht. Fragen Sie die Stelle für Datenschutz.
+own-values-table = Als Tabelle, Stunde für Stunde
+own-times = { $count } Mal

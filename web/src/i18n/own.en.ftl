@@ -67,3 +67,5 @@ own-emergency = Emergency access: a second person reviews it.
 own-refused = The access was refused. Nothing was seen.
 own-more = Show earlier ones
 problem-not_offered = The law does not give this right for the purposes of this house. Ask the data-protection office.
+own-values-table = As a table, hour by hour
+own-times = { $count } times

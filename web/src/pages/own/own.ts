@@ -54,6 +54,46 @@ export const Looks = object({
 });
 export type Looks = Of<typeof Looks>;
 
+type Point = Points["points"][number];
+/** One hour of a reading. The figures stay as the server wrote them: exact. */
+export interface Hour {
+  readonly at: number;
+  readonly low: string;
+  readonly high: string;
+  readonly last: string;
+}
+
+/** Smallest, largest and last of each hour, oldest first. */
+export function byHour(points: readonly Point[]): readonly Hour[] {
+  const HOUR = 3600e6;
+  const found = new Map<number, Hour>();
+  for (const { at, low, high, last } of points) {
+    const hour = Math.floor(at / HOUR) * HOUR;
+    const known = found.get(hour);
+    found.set(hour, known === undefined ? { at: hour, low, high, last } : { at: hour, low: Number(low) < Number(known.low) ? low : known.low, high: Number(high) > Number(known.high) ? high : known.high, last });
+  }
+  return [...found.values()];
+}
+
+type Access = Looks["accesses"][number];
+/** Looks of one person at one time for one purpose, which a reader takes as one. */
+export interface Look extends Access {
+  readonly count: number;
+}
+
+/** Opening one page asks for many readings, and each is an entry of its own; here they stand as one look. Newest first, as they come. */
+export function gathered(rows: readonly Access[]): readonly Look[] {
+  const MINUTE = 60e6;
+  const found: Look[] = [];
+  for (const row of rows) {
+    const before = found.at(-1);
+    const same = before !== undefined && (["who", "what", "why", "from", "emergency", "refused"] as const).every((key) => before[key] === row[key]) && Math.abs(before.at - row.at) < MINUTE;
+    if (same) found[found.length - 1] = { ...before, data: [...new Set([...before.data, ...row.data])], count: before.count + 1 };
+    else found.push({ ...row, count: 1 });
+  }
+  return found;
+}
+
 export const mine = () => api.get("/own", Mine);
 export const forms = () => api.get("/own/consents", Forms);
 export const notices = () => api.get("/own/notices", Notices);
