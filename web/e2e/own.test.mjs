@@ -31,6 +31,8 @@ for (const language of ["de", "en"]) {
   test(`a patient reads a notice, agrees, takes it back, asks, and sees who looked (${language})`, { skip }, () =>
     scene("patient", "#/own", { language, bypassCSP: true, viewport: { width: 390, height: 844 } }, async (page) => {
       await page.waitForSelector('[data-page="own"] [data-form]');
+      await page.waitForSelector(".own-values .trend path.line");
+      await page.locator(".own-values summary").click();
       await page.waitForSelector(".own-values tbody tr");
       await assertAccessible(page, `own ${language}`);
       await page.locator(".own-open button.main").click();

@@ -3,53 +3,24 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { assertAccessible } from "./axe.mjs";
-import { launch, open, pixels, until } from "./browser.mjs";
+import { launch, pixels, until } from "./browser.mjs";
+import { rights } from "./rights.mjs";
+import { signIn } from "./staff.mjs";
 
 const target = process.env.OBHUT_URL;
 const skip = target ? false : "OBHUT_URL is not set";
 const beds = Number(process.env.OBHUT_BEDS ?? "8");
 const links = [...new Set([target, ...(process.env.OBHUT_LINKS ?? "").split(/\s+/)].filter(Boolean))];
 
-/** Role id → everything a browser needs to go on as this person; each link works once. */
-const sessions = new Map();
 let browser;
+let staff = { sessions: new Map(), as: async () => undefined };
+const as = (...how) => staff.as(...how);
 before(async () => {
   if (skip) return;
   browser = await launch();
-  for (const link of links) {
-    const { context, page } = await open(browser, new URL(link).origin);
-    await page.goto(link);
-    await page.waitForSelector(".inside main", { timeout: 30_000 });
-    assert.equal(page.url().includes("enter"), false, "the token left the address bar");
-    const info = await page.evaluate(async () => (await fetch("/api/v1/session")).json());
-    for (const role of info.roles) sessions.set(role.id, { state: await context.storageState(), info });
-    await context.close();
-  }
-  console.log(`# signed in as ${[...sessions.keys()].join(", ")}`);
+  staff = await signIn(browser, links);
 });
 after(async () => browser?.close());
-
-/** Goes on as this role. Every request of the page to foreign places, every error and every breach of the policy counts. */
-async function as(role, options, body) {
-  const known = sessions.get(role);
-  if (!known) {
-    console.log(`# no link for ${role}: not looked at`);
-    return;
-  }
-  const { tolerate = [], ...more } = options;
-  const origin = new URL(target).origin;
-  const { context, page, trouble } = await open(browser, origin, { language: "de", storageState: known.state, ...more });
-  try {
-    await page.goto(origin);
-    await page.waitForSelector(".inside main", { timeout: 20_000 });
-    await body({ page, info: known.info, go: (to) => page.evaluate((hash) => { location.hash = hash; }, to), ask: (path, init) => page.evaluate(async ([to, how]) => (await fetch(`/api/v1${to}`, how)).status, [path, init]) });
-    assert.deepEqual(await page.evaluate(() => globalThis.violations), [], "content security policy");
-    assert.deepEqual(trouble.filter((each) => !tolerate.some((pattern) => pattern.test(each))), []);
-  } finally {
-    known.state = await context.storageState();
-    await context.close();
-  }
-}
 const family = (page) => page.locator('[data-column="name"]').allInnerTexts();
 
 test("the real ward: beds, curves, numbers, nothing foreign", { skip }, () =>
@@ -118,7 +89,8 @@ test("a wall display shows beds and offers nothing", { skip }, () =>
 for (const [width, height, language] of [[1366, 768, "de"], [390, 844, "en"]]) {
   test(`every page of every role at the real server, ${language}, ${width} wide: axe finds nothing`, { skip }, async () => {
     const answers = [];
-    for (const role of sessions.keys()) {
+    const common = new Set();
+    for (const role of staff.sessions.keys()) {
       await as(role, { language, width, height, bypassCSP: true, tolerate: [/status of (40[34]|503)/] }, async ({ page, go, info }) => {
         page.on("response", (response) => { if (response.status() >= 400) answers.push(`${role} ${response.status()} ${new URL(response.url()).pathname}`); });
         const display = info.permissions.every((each) => each === "live-view");
@@ -130,6 +102,8 @@ for (const [width, height, language] of [[1366, 768, "de"], [390, 844, "en"]]) {
         const hashes = await page.locator("dialog.sheet nav a").evaluateAll((all) => all.map((each) => each.hash));
         await page.keyboard.press("Escape");
         for (const hash of hashes) {
+          if (common.has(hash)) continue; // The same for everybody.
+          if (["#/sessions", "#/charter"].includes(hash)) common.add(hash);
           await go(hash);
           await page.waitForSelector("main[data-page]");
           await until("loaded", async () => (await page.locator(".loading").count()) === 0, 20_000);
@@ -141,3 +115,6 @@ for (const [width, height, language] of [[1366, 768, "de"], [390, 844, "en"]]) {
     for (const each of new Set(answers)) console.log(`# ${each}`);
   });
 }
+
+// Last, because somebody is erased and beds are empty afterwards.
+rights({ skip, staff: () => staff, browser: () => browser });
