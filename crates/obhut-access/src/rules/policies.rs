@@ -111,19 +111,22 @@ fn purposes(charter: &Checked, role: &Role, with_consent: bool) -> String {
     }
 }
 
-/// Who, what for, which data: what every permit of a role asks.
-fn base(charter: &Checked, role: &Role, action: Action) -> Vec<String> {
-    let mut when = vec![
-        format!("principal.kind == \"{}\"", kind_of(charter, role)),
-        purposes(charter, role, DISCLOSING.contains(&action)),
-    ];
+/// Which data a role sees. `context.data` holds identifiers the charter declares and nothing else, so for all of them there is nothing to ask.
+fn seen(scope: &Scope) -> Option<String> {
+    match scope {
+        Scope::All => None,
+        Scope::Only(ids) if ids.is_empty() => Some("context.data.isEmpty()".to_owned()),
+        Scope::Only(ids) => Some(format!("{}.containsAll(context.data)", set(ids.iter().map(|id| id.as_str())))),
+    }
+}
+
+/// Who, through which relation, what for, which data: what every permit of a role asks. What most questions fail at and costs least comes first.
+fn base(charter: &Checked, role: &Role, action: Action, relation: Option<&str>) -> Vec<String> {
+    let mut when = vec![format!("principal.kind == \"{}\"", kind_of(charter, role))];
+    when.extend(relation.map(str::to_owned));
+    when.push(purposes(charter, role, DISCLOSING.contains(&action)));
     if action.shows_values() && action != Action::BreakGlass {
-        let data = data_of(charter, &role.data);
-        when.push(if data.is_empty() {
-            "context.data.isEmpty()".to_owned()
-        } else {
-            format!("{}.containsAll(context.data)", set(data.iter().map(AsRef::as_ref)))
-        });
+        when.extend(seen(&role.data));
         if action != Action::OwnView {
             when.push("context.words.isEmpty()".to_owned());
         }
@@ -134,13 +137,14 @@ fn base(charter: &Checked, role: &Role, action: Action) -> Vec<String> {
 }
 
 fn permit(charter: &Checked, role: &Role, action: Action, thing: Thing) -> Option<Rule> {
-    let mut when = base(charter, role, action);
+    let mut relation = None;
     if action.needs_relation() {
-        when.push(reached(*role.relation, thing)?.to_owned());
+        relation = Some(reached(*role.relation, thing)?);
     } else if *role.relation == Relation::Ticket && thing != Thing::Device {
         // People of other firms reach what their ticket names and no list of anything.
         return None;
     }
+    let when = base(charter, role, action, relation);
     let id = format!("{}/{}/{}", *role.id, action.as_str(), thing.word());
     Some(rule_of(role, action, thing, &id, &when))
 }
@@ -175,16 +179,8 @@ fn emergency(charter: &Checked, role: &Role) -> Option<Rule> {
         return None;
     }
     // One rule for all actions it opens: they see the same data, and names where the role sees names.
-    let data = data_of(charter, &role.data);
-    let when = [
-        format!("principal.kind == \"{}\"", kind_of(charter, role)),
-        if data.is_empty() {
-            "context.data.isEmpty()".to_owned()
-        } else {
-            format!("{}.containsAll(context.data)", set(data.iter().map(AsRef::as_ref)))
-        },
-        in_emergency(charter, role),
-    ];
+    let mut when = vec![in_emergency(charter, role), format!("principal.kind == \"{}\"", kind_of(charter, role))];
+    when.extend(seen(&role.data));
     let text = format!(
         "permit (principal in Role::\"{}\", action in {}, resource is Patient)\nwhen {{ {} }};",
         *role.id,
