@@ -209,7 +209,7 @@ impl Open {
     }
 
     /// Whether this very event is recorded: it was handed to the ledger, took too long, and was spooled as well.
-    fn has(&self, keys: &LedgerKeys, event: &Event) -> Result<bool, DownError> {
+    pub(crate) fn has(&self, keys: &LedgerKeys, event: &Event) -> Result<bool, DownError> {
         let rows =
             self.database.by_request(&Tags::request(&keys.events, event.request)).map_err(DownError::Database)?;
         let Ok(canonical) = event.encode() else { return Ok(false) };

@@ -99,12 +99,11 @@ impl Keeper {
         told: oneshot::Sender<Result<Recorded, LedgerDown>>,
         jobs: &Receiver<Job>,
     ) -> Option<Job> {
-        let (mut events, mut waiting, mut other) = (vec![first], vec![told], None);
-        while events.len() < BATCH_MAX {
+        let (mut batch, mut other) = (vec![(first, told)], None);
+        while batch.len() < BATCH_MAX {
             match jobs.try_recv() {
                 Ok(Job::Record(event, told)) => {
-                    events.push(*event);
-                    waiting.push(told);
+                    batch.push((*event, told));
                 }
                 Ok(job) => {
                     other = Some(job);
@@ -114,16 +113,22 @@ impl Keeper {
             }
         }
         let keys = self.keys.clone();
-        match self.up(|open| open.record(&keys, events)) {
-            Ok(recorded) => {
-                for (told, recorded) in waiting.into_iter().zip(recorded) {
-                    let _gone = told.send(Ok(recorded));
+        let done = self.up(|open| {
+            let (mut events, mut waiting) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+            for (event, told) in batch {
+                // Whoever gave up waiting may have spooled it, and the spool may have been replayed before its turn came here.
+                if told.is_closed() && open.has(&keys, &event)? {
+                    continue;
                 }
+                events.push(event);
+                waiting.push(told);
             }
-            Err(down) => {
-                for told in waiting {
-                    let _gone = told.send(Err(down));
-                }
+            Ok((open.record(&keys, events)?, waiting))
+        });
+        // Whoever waits and is told nothing takes the ledger to be down.
+        if let Ok((recorded, waiting)) = done {
+            for (told, recorded) in waiting.into_iter().zip(recorded) {
+                let _gone = told.send(Ok(recorded));
             }
         }
         other

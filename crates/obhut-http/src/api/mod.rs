@@ -119,7 +119,8 @@ async fn enforce(action: Action, request: Request, next: Next) -> Response {
         tracing::error!(action = action.as_str(), "a handler answered without a permit; the answer was withheld");
         return ApiError::internal("the server withheld an answer it had not recorded").into_response();
     }
-    if let Some(name) = asked.entry(action).and_then(|request| HeaderValue::from_str(&request.to_string()).ok()) {
+    let entry = asked.entry(action).filter(|_| answered);
+    if let Some(name) = entry.and_then(|request| HeaderValue::from_str(&request.to_string()).ok()) {
         response.headers_mut().insert(ENTRY, name);
     }
     response

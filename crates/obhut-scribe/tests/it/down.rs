@@ -65,6 +65,33 @@ async fn an_event_that_is_in_both_comes_in_once() {
     assert_eq!(scribe.by_request(event(8).request).unwrap()[0].index, 1);
 }
 
+/// The commit thread hangs in a write, those behind it give up and spool, and then the write goes through: what waited in the queue is in the spool, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_spooled_while_it_stood_in_the_queue_comes_in_once() {
+    let data = tempfile::tempdir().unwrap();
+    let scribe = open(data.path());
+    let _recorded = scribe.record(event(0)).await.unwrap();
+    let other = rusqlite::Connection::open(data.path().join("ledger/events.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let waiting: Vec<_> = (1..20)
+        .map(|number| {
+            let scribe = scribe.clone();
+            tokio::spawn(async move { scribe.record_or_spool(event(number)).await.unwrap().place() })
+        })
+        .collect();
+    for place in waiting {
+        assert_eq!(place.await.unwrap(), Place::Spool);
+    }
+    drop(other);
+    wait("the ledger is back", || scribe.state() == LedgerState::Good && scribe.waiting() == 0);
+    let _recorded = scribe.record(event(20)).await.unwrap();
+    for number in 0..=20 {
+        assert_eq!(scribe.by_request(event(number).request).unwrap().len(), 1, "{number}");
+    }
+    scribe.publish().unwrap();
+    assert!(verified(data.path(), &scribe).is_good());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_ledger_and_spool_nothing_is_recorded() {
     let data = tempfile::tempdir().unwrap();

@@ -144,7 +144,7 @@ fn leave(server: &Server, cookie: &str) {
 }
 
 /// The first number of a code that the page is sent for a bed.
-async fn number(page: &mut Page, bed: &str, code: &str) -> f64 {
+pub(crate) async fn number(page: &mut Page, bed: &str, code: &str) -> f64 {
     let mut wanted = None;
     while let Some(message) = page.next().await {
         let Message::Binary(bytes) = message.unwrap() else { continue };

@@ -42,7 +42,7 @@ fn said(command: &mut Command) -> (bool, String) {
 }
 
 /// Ends a server as a power cut would, and gives the directory back.
-fn kill(mut server: Server) -> tempfile::TempDir {
+pub(crate) fn kill(mut server: Server) -> tempfile::TempDir {
     let dir = std::mem::replace(&mut server.dir, tempfile::tempdir().unwrap());
     drop(server);
     dir

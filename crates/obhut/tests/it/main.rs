@@ -9,10 +9,12 @@
 mod crawl;
 mod denials;
 mod door;
+mod faults;
 mod forgetting;
 mod house;
 mod https;
 mod keys;
+mod killed;
 mod mqtt;
 mod operator;
 mod planted;
@@ -21,3 +23,4 @@ mod signin;
 mod support;
 mod visitor;
 mod witness;
+mod withdrawal;

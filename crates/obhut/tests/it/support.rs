@@ -222,6 +222,22 @@ impl Server {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
+    /// Changes something on the operator's socket.
+    pub(crate) fn change(&self, method: &str, path: &str, body: &Value) -> Value {
+        let mut socket = UnixStream::connect(self.data().join("admin.sock")).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let body = body.to_string();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: obhut\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        );
+        write!(socket, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
+        serde_json::from_str(body).unwrap()
+    }
+
     pub(crate) fn ask(&self, path: &str) -> Value {
         let (status, body) = self.admin(path);
         assert_eq!(status, 200, "{path}: {body}");
