@@ -111,9 +111,8 @@ fn bedside(server: &Server, papers: &crate::support::Papers, bed: &str, over: &A
 fn a_withdrawal_counts_everywhere_within_five_seconds() {
     let server = Server::start();
     let mut house = House::with(&server, &["nurse", "researcher"]);
-    let monitors: Vec<_> = (0..BEDS)
-        .map(|bed| server.enrol(&format!("mon-{:02}", bed + 1), "monitor-m1", Some(&format!("bed-{:02}", bed + 1))))
-        .collect();
+    let monitors: Vec<_> =
+        (0..BEDS).map(|bed| server.enrol(&format!("mon-{:02}", bed + 1), "monitor-m1", None)).collect();
     server.run(&["patient", "unbind", "--bed", "bed-03"]);
     for papers in &monitors {
         server.run(&["device", "bind", &papers.device, "--bed", &papers.device.replace("mon", "bed"), "--from=-60m"]);
