@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 /// Patients, and beds they pass through one after the other.
 const PATIENTS: usize = 1_000;
 const BEDS: usize = 20;
+const FIRST_BED: usize = 11;
 /// A withdrawal is effective everywhere within this for 99 of 100 (control P08).
 const EFFECTIVE_WITHIN: Duration = Duration::from_secs(5);
 /// Ward time each of them lay in a bed, microseconds.
@@ -24,7 +25,7 @@ const STAY: i64 = 20_000_000;
 
 /// Lets the patients pass through their bed, each with one reading; gives the pseudonyms.
 fn ward_course(server: &Server, bed: usize, papers: &crate::support::Papers) -> Vec<String> {
-    let name = format!("bed-{:02}", bed + 1);
+    let name = format!("bed-{:02}", bed + FIRST_BED);
     let each = PATIENTS / BEDS;
     let first = today() - STAY * (each as i64 + 2);
     let mut device = Mqtt::connect(server, papers);
@@ -112,8 +113,7 @@ fn a_withdrawal_counts_everywhere_within_five_seconds() {
     let server = Server::start();
     let mut house = House::with(&server, &["nurse", "researcher"]);
     let monitors: Vec<_> =
-        (0..BEDS).map(|bed| server.enrol(&format!("mon-{:02}", bed + 1), "monitor-m1", None)).collect();
-    server.run(&["patient", "unbind", "--bed", "bed-03"]);
+        (0..BEDS).map(|bed| server.enrol(&format!("mon-{:02}", bed + FIRST_BED), "monitor-m1", None)).collect();
     for papers in &monitors {
         server.run(&["device", "bind", &papers.device, "--bed", &papers.device.replace("mon", "bed"), "--from=-60m"]);
     }
@@ -135,7 +135,7 @@ fn a_withdrawal_counts_everywhere_within_five_seconds() {
     // One of them lies here again, and is watched all the while.
     let watched = subjects.pop().unwrap();
     let identity = json!({"name": "Patient 19 49", "birth_date": "1979-05-05", "record_number": "R-19-49"});
-    let back = server.change("PUT", "/v1/beds/bed-20/patient", &identity);
+    let back = server.change("PUT", "/v1/beds/bed-30/patient", &identity);
     assert_eq!(back["subject"], watched.as_str(), "the same two identifiers, the same patient");
     subjects.insert(0, watched);
 
@@ -170,7 +170,7 @@ fn a_withdrawal_counts_everywhere_within_five_seconds() {
     let (over, watching) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (sent, done) = (Mutex::new(Vec::<(Instant, Instant)>::new()), AtomicUsize::new(0));
     let (asked, seen) = std::thread::scope(|scope| {
-        let bedside = scope.spawn(|| bedside(&server, &monitors[19], "bed-20", &watching));
+        let bedside = scope.spawn(|| bedside(&server, &monitors[19], "bed-30", &watching));
         let mut researcher = house.people.remove("researcher").unwrap().visitor;
         let over = &over;
         let asking = scope.spawn(move || {
