@@ -22,5 +22,5 @@ mod replay;
 mod signin;
 mod support;
 mod visitor;
-mod witness;
 mod withdrawal;
+mod witness;
