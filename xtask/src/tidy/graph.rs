@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("obhut-charter", 1),
     ("obhut-wire", 1),
     ("obhut-wfdb", 1),
+    ("obhut-signal", 1),
     ("obhut-interop", 1),
     ("obhut-vault", 1),
     ("obhut-ledger", 1),
