@@ -52,7 +52,9 @@ fn main() -> ExitCode {
                 channel.likeness.map(|x| (x * 100.0).round() / 100.0)
             );
         }
-        for claim in [Claim::Asystole, Claim::ExtremeBradycardia, Claim::ExtremeTachycardia, Claim::VentricularFibrillation] {
+        for claim in
+            [Claim::Asystole, Claim::ExtremeBradycardia, Claim::ExtremeTachycardia, Claim::VentricularFibrillation]
+        {
             println!("        {claim:?} -> {:?}", bed.verify(claim, at));
         }
     });

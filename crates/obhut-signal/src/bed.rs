@@ -155,7 +155,8 @@ impl Bed {
         let views: Vec<View> = self.channels.iter().map(|channel| channel.view(at)).collect();
         let heart = best(&views, |view| view.sort == Sort::Ecg && view.rhythm.rate.is_some());
         let pulse = best(&views, |view| is_pulse(view.sort) && view.rhythm.rate.is_some());
-        let rate = |view: &View| view.rhythm.rate.map(|value| Measured { code: view.code, value, quality: view.quality });
+        let rate =
+            |view: &View| view.rhythm.rate.map(|value| Measured { code: view.code, value, quality: view.quality });
         let heart_rate = heart.and_then(rate);
         let pulse_rate = pulse.and_then(rate);
         let beat_rate = heart_rate.or(pulse_rate).map(|rate| rate.value);

@@ -200,7 +200,7 @@ impl Channel {
     }
 
     /// Beats or pulses remembered, oldest first.
-    pub(crate) fn beats(&self) -> impl Iterator<Item = &Beat> {
+    pub(crate) fn beats(&self) -> impl DoubleEndedIterator<Item = &Beat> {
         self.all_beats().into_iter().flat_map(Ring::iter)
     }
 
@@ -244,8 +244,9 @@ impl Channel {
         };
         match &self.inner {
             Inner::Ecg(lead, seconds) => {
-                let seconds = recent_seconds(seconds, from, at);
-                let judged = lead.judge(&seconds, at, limits);
+                let all = seconds;
+                let seconds = recent_seconds(all, from, at);
+                let judged = lead.judge(all, &seconds, at, limits);
                 (view.quality, view.quiet_s, view.agreement) = (judged.quality, judged.quiet_s, judged.agreement);
                 view.looks = seconds.iter().map(|second| second.more.look).collect();
             }

@@ -102,7 +102,12 @@ impl Pressures {
             return None;
         }
         let of = |what: fn(&PressureBeat) -> f64| median(good.iter().map(|beat| what(beat)));
-        Some(Self { systolic: of(|b| b.systolic)?, diastolic: of(|b| b.diastolic)?, mean: of(|b| b.mean)?, beats: good.len() })
+        Some(Self {
+            systolic: of(|b| b.systolic)?,
+            diastolic: of(|b| b.diastolic)?,
+            mean: of(|b| b.mean)?,
+            beats: good.len(),
+        })
     }
 }
 

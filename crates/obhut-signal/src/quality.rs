@@ -197,8 +197,7 @@ pub struct QualityLimits {
 }
 
 impl QualityLimits {
-    /// Likeness after Orphanidou 2015 (0.66 and 0.86); agreement somewhat below the 0.9 usual since Li 2008, because one premature beat in ten
-    /// seconds is no noise; the rest by decision 0170.
+    /// Likeness after Orphanidou 2015 (0.66 and 0.86), agreement as usual since Li 2008; the rest by decision 0170.
     #[must_use]
     pub const fn published() -> Self {
         Self {
@@ -208,7 +207,7 @@ impl QualityLimits {
             clipped_doubtful_percent: 3,
             clipped_unknown_percent: 50,
             stale_s: 3,
-            agreement_percent: 80,
+            agreement_percent: 90,
             ecg_likeness_percent: 66,
             pulse_likeness_percent: 86,
         }
@@ -239,7 +238,8 @@ pub(crate) fn of_samples<X>(seconds: &[&Second<X>], at: i64, limits: &QualityLim
     }
     let span = |s: &Second<X>| i32::from(s.highest) - i32::from(s.lowest);
     let still = seconds.iter().rev().take_while(|s| span(s) <= 1).count();
-    let (low, high) = seconds.iter().fold((i16::MAX, i16::MIN), |(low, high), s| (low.min(s.lowest), high.max(s.highest)));
+    let (low, high) =
+        seconds.iter().fold((i16::MAX, i16::MIN), |(low, high), s| (low.min(s.lowest), high.max(s.highest)));
     if still >= limits.flat_s as usize {
         return Unknown(Lack::FlatLine);
     }

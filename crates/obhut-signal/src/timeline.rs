@@ -32,7 +32,7 @@ impl Clock {
     pub(crate) fn joint(&self, start: DeviceTime) -> Joint {
         let due = self.at(self.count);
         let off = start.since(due);
-        if off.abs() > limits::GAP_COUNTED_MICROS {
+        if off.unsigned_abs() > limits::GAP_COUNTED_MICROS.unsigned_abs() {
             return Joint::Anew;
         }
         let samples = self.rate.index_at(off.abs());

@@ -7,8 +7,8 @@
 //! *Not* a decision: a contradicted alarm is to be shown with a lower priority and the reason beside it, never hidden. What always holds:
 //! only what is seen contradicts; a missing signal never does.
 
-use crate::bed::is_pulse;
 use crate::beat::Rhythm;
+use crate::bed::is_pulse;
 use crate::channel::{Channel, Sort, View};
 use crate::events;
 use crate::quality::{Doubt, SignalQuality};
@@ -149,6 +149,8 @@ struct Witness<'a> {
     rhythm: Rhythm,
     slowest: Option<f64>,
     fastest: Option<f64>,
+    /// Seconds since the last beat; endless if there was none in the time looked at.
+    since_s: f64,
 }
 
 impl Witness<'_> {
@@ -182,25 +184,40 @@ fn witnesses<'a>(channels: &[Channel], views: &'a [View], at: i64) -> Vec<Witnes
         .map(|(channel, view)| {
             let to = at.saturating_sub(PULSE_LATE);
             let from = at.saturating_sub(LOOK_BACK).max(channel.begun().saturating_add(2_500_000)).min(to);
-            let (slowest, fastest) = extremes(channel, from, to, at);
-            Witness { view, rhythm: channel.rhythm(from, to, at), slowest, fastest }
+            let last = channel.beats().rfind(|beat| beat.at.micros() >= from && beat.found_at.micros() <= at);
+            let since = last.map(|beat| at.saturating_sub(beat.at.micros()));
+            let (slowest, fastest) = extremes(channel, from, at, since);
+            let since_s = since.map_or(f64::INFINITY, |since| since as f64 / 1e6);
+            Witness { view, rhythm: channel.rhythm(from, to, at), slowest, fastest, since_s }
         })
         .collect()
 }
 
-/// Slowest and fastest mean rate over a few neighbouring intervals.
-fn extremes(channel: &Channel, from: i64, to: i64, known_at: i64) -> (Option<f64>, Option<f64>) {
-    let intervals: Vec<f64> = channel
+/// Slowest and fastest mean rate over a few neighbouring intervals. The one that is still open counts as far as it certainly goes, for the slowest.
+fn extremes(channel: &Channel, from: i64, at: i64, since: Option<i64>) -> (Option<f64>, Option<f64>) {
+    let seconds = |micros: i64| (micros as f64 / 1e6).max(1e-3);
+    let closed: Vec<f64> = channel
         .beats()
-        .filter(|beat| beat.at.micros() >= from && beat.at.micros() <= to && beat.found_at.micros() <= known_at)
+        .filter(|beat| beat.at.micros() >= from && beat.found_at.micros() <= at)
         .filter_map(|beat| beat.interval)
-        .map(|interval| (interval as f64 / 1e6).max(1e-3))
+        .map(seconds)
         .collect();
-    let rates = |n: usize| intervals.windows(n).map(move |some| 60.0 * n as f64 / some.iter().sum::<f64>());
-    (rates(INTERVALS).reduce(f64::min), rates(INTERVALS_FAST).reduce(f64::max))
+    let open = since.map(|since| seconds(since.saturating_sub(PULSE_LATE)));
+    let mut all = closed.clone();
+    all.extend(open.filter(|open| closed.last().is_some_and(|last| open > last)));
+    let rates = |of: &[f64], n: usize| -> Vec<f64> {
+        of.windows(n).map(|some| 60.0 * n as f64 / some.iter().sum::<f64>()).collect()
+    };
+    (rates(&all, INTERVALS).into_iter().reduce(f64::min), rates(&closed, INTERVALS_FAST).into_iter().reduce(f64::max))
 }
 
-pub(crate) fn verify(claim: Claim, limits: &EventLimits, channels: &[Channel], views: &[View], at: DeviceTime) -> Verdict {
+pub(crate) fn verify(
+    claim: Claim,
+    limits: &EventLimits,
+    channels: &[Channel],
+    views: &[View],
+    at: DeviceTime,
+) -> Verdict {
     let witnesses = witnesses(channels, views, at.micros());
     if !witnesses.iter().any(|witness| witness.view.quality.is_known()) {
         return Verdict::Unclear(Uncertainty::NoUsableSignal);
@@ -213,12 +230,14 @@ pub(crate) fn verify(claim: Claim, limits: &EventLimits, channels: &[Channel], v
     }
 }
 
+/// Beats or pulses up to now, without a pause. What ended three seconds ago witnesses nothing.
+///
 /// Pulses first: an ECG can show beats without a circulation, pulses need a heart.
 fn goes_on(witnesses: &[Witness<'_>], limits: &EventLimits, pulse: bool) -> Option<Against> {
     let witness = witnesses
         .iter()
         .filter(|witness| if pulse { witness.is_pulse() } else { witness.is_ecg() })
-        .find(|witness| witness.is_regular() && witness.rhythm.pause_s < limits.asystole_s)?;
+        .find(|w| w.is_regular() && w.rhythm.pause_s < limits.asystole_s && w.since_s < limits.asystole_s - 1.0)?;
     let (code, rhythm) = (witness.view.code, &witness.rhythm);
     let rate = rhythm.rate?;
     Some(if pulse {
@@ -240,7 +259,9 @@ fn asystole(witnesses: &[Witness<'_>], limits: &EventLimits) -> Verdict {
         return Verdict::Contradicted(against);
     }
     let lead = witnesses.iter().find(|w| {
-        w.is_ecg() && w.view.quality.is_good() && (w.rhythm.pause_s >= limits.asystole_s || w.view.quiet_s >= limits.asystole_s)
+        w.is_ecg()
+            && w.view.quality.is_good()
+            && (w.rhythm.pause_s >= limits.asystole_s || w.view.quiet_s >= limits.asystole_s)
     });
     let beats = goes_on(witnesses, limits, false);
     match (lead, without_pulses(witnesses, limits.asystole_s), beats) {
@@ -323,14 +344,16 @@ fn fibrillation(witnesses: &[Witness<'_>], limits: &EventLimits) -> Verdict {
 /// second curve without pulses confirms it. An ECG with beats says nothing: hearts beat without moving blood.
 pub(crate) fn pulse_lost(lost: &View, views: &[View], limits: &EventLimits) -> Verdict {
     let others = || views.iter().filter(|view| view.code != lost.code && view.quality.is_known());
-    let pulses = |view: &&View| is_pulse(view.sort) && view.quality.is_good() && view.quiet_s < 3.0 && view.rhythm.beats >= 5;
+    let pulses =
+        |view: &&View| is_pulse(view.sort) && view.quality.is_good() && view.quiet_s < 3.0 && view.rhythm.beats >= 5;
     if let Some(view) = others().find(pulses)
         && let Some(rate) = view.rhythm.rate
     {
         let (pulses, pause_s) = (view.rhythm.beats, view.rhythm.pause_s);
         return Verdict::Contradicted(Against::PulsesGoOn { code: view.code, rate, pulses, pause_s });
     }
-    let agrees = |view: &&View| events::is_silent(limits, view) || (is_pulse(view.sort) && events::pulse_lost(limits, view));
+    let agrees =
+        |view: &&View| events::is_silent(limits, view) || (is_pulse(view.sort) && events::pulse_lost(limits, view));
     match others().find(agrees) {
         Some(view) => Verdict::Confirmed(Support::SecondSignalAgrees { code: view.code }),
         None => Verdict::Unclear(Uncertainty::NoSecondSignal),

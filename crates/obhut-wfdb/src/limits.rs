@@ -16,3 +16,5 @@ pub const SAMPLES_PER_FRAME_MAX: u32 = 10_000;
 pub const SKEW_MAX: u32 = 65_536;
 /// Longest record or file name, bytes.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Most annotations in a file: a beat every 200 ms for a week.
+pub const ANNOTATIONS_MAX: usize = 1 << 22;

@@ -91,8 +91,7 @@ impl Track {
         let bytes: Vec<u8> = some.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let Some(samples) = Samples::from_le_bytes(&bytes) else { return };
         let start = DeviceTime::from_micros(self.rate.offset_micros(from as u64));
-        let wave =
-            Wave { code: self.code, start, rate: self.rate, scale: self.scale, quality: Quality::GOOD, samples };
+        let wave = Wave { code: self.code, start, rate: self.rate, scale: self.scale, quality: Quality::GOOD, samples };
         if let Err(refused) = bed.push(&wave) {
             eprintln!("{}: {refused}", self.name);
         }

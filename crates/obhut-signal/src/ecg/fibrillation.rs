@@ -40,7 +40,15 @@ impl Watch {
         let every = (rate.microhertz() as usize / 62_500_000).max(1);
         let baseline = MovingSum::new(samples_in(rate, 1000));
         let wanted = samples_in(rate, WINDOW_MS) / every;
-        Self { lag: baseline.len() / 2, baseline, every, phase: 0, window: Ring::new(wanted), wanted, taper: (wanted / 16).max(1) }
+        Self {
+            lag: baseline.len() / 2,
+            baseline,
+            every,
+            phase: 0,
+            window: Ring::new(wanted),
+            wanted,
+            taper: (wanted / 16).max(1),
+        }
     }
 
     pub(crate) fn gap(&mut self) {

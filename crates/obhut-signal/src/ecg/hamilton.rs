@@ -200,7 +200,9 @@ impl Hamilton {
         let value = self.integral.mean(slope.abs());
         self.energy = self.energy.max(value);
         let peak = self.rising.step(value, self.index, self.n.peak_wait);
-        let new = peak.filter(|(height, _)| *height >= self.floor).map(|(height, at)| self.candidate(height, at, smooth, lag));
+        let new = peak
+            .filter(|(height, _)| *height >= self.floor)
+            .map(|(height, at)| self.candidate(height, at, smooth, lag));
         if let Some(candidate) = self.hold(new) {
             self.background_now = self.background_now.max(candidate.height);
             match &mut self.learning {
@@ -285,9 +287,13 @@ impl Hamilton {
 
     /// Ends learning after two seconds and judges what was seen meanwhile.
     fn learn(&mut self, out: &mut Vec<Found>) {
-        let Some((seen, from)) = self.learning.take_if(|(_, from)| self.index - *from >= self.n.learning) else { return };
+        let Some((seen, from)) = self.learning.take_if(|(_, from)| self.index - *from >= self.n.learning) else {
+            return;
+        };
         let middle = from + self.n.learning / 2;
-        let top = |late: bool| seen.iter().filter(|c| !c.step && (c.at >= middle) == late).map(|c| c.height).max().unwrap_or(0);
+        let top = |late: bool| {
+            seen.iter().filter(|c| !c.step && (c.at >= middle) == late).map(|c| c.height).max().unwrap_or(0)
+        };
         let (one, other) = (top(false).min(top(true)), top(false).max(top(true)));
         // One second may hold no beat, or an artefact; the lower maximum is trusted unless it is far lower.
         let level = if one.saturating_mul(10) >= other.saturating_mul(3) { one } else { other };
@@ -310,7 +316,8 @@ impl Hamilton {
         if since.is_some_and(|since| since < self.n.refractory) {
             return;
         }
-        let is_t_wave = self.last.zip(since).is_some_and(|(last, since)| since < self.n.t_wave && candidate.slope < last.slope / 2);
+        let is_t_wave =
+            self.last.zip(since).is_some_and(|(last, since)| since < self.n.t_wave && candidate.slope < last.slope / 2);
         if candidate.height > self.threshold && !is_t_wave {
             self.accept(candidate, out);
             return;
@@ -350,7 +357,8 @@ impl Hamilton {
         let (Some(missed), Some(last)) = (self.missed, self.last) else { return };
         let usual = median(self.intervals.iter().copied()).unwrap_or(self.n.second);
         let waited = self.index - self.delay - last.at;
-        let limit = (usual.saturating_mul(3) / 2 + self.n.hold / 2).min(self.n.search_max + self.n.t_wave - self.n.hold);
+        let limit =
+            (usual.saturating_mul(3) / 2 + self.n.hold / 2).min(self.n.search_max + self.n.t_wave - self.n.hold);
         if waited > limit {
             self.missed = None;
             if missed.height > self.threshold / 2 {

@@ -84,7 +84,9 @@ impl Lead {
         let band = self.band.push(value);
         self.watch.push(&self.band.smooth);
         self.values.push(value);
-        if let (Some(then), Some(smooth)) = (self.values.back(self.band.delay() - self.band.lag), self.band.smooth.back(0)) {
+        if let (Some(then), Some(smooth)) =
+            (self.values.back(self.band.delay() - self.band.lag), self.band.smooth.back(0))
+        {
             self.ripple = (self.ripple.0 + (then - smooth).abs(), self.ripple.1 + 1);
         }
         self.first.push(band, &self.band.smooth, self.band.lag, &mut self.found);
@@ -127,8 +129,14 @@ impl Lead {
         }
     }
 
-    /// Judges `seconds` (those of the last ten before `at`).
-    pub(crate) fn judge(&self, seconds: &[&Second<EcgSecond>], at: i64, limits: &QualityLimits) -> Judged {
+    /// Judges `seconds`, those of `all` in the last ten before `at`.
+    pub(crate) fn judge(
+        &self,
+        all: &Ring<Second<EcgSecond>>,
+        seconds: &[&Second<EcgSecond>],
+        at: i64,
+        limits: &QualityLimits,
+    ) -> Judged {
         let bare = of_samples(seconds, at, limits);
         let mut judged = Judged { quality: bare, quiet_s: 0.0, agreement: None };
         let (Some(newest), Some(oldest)) = (seconds.last(), seconds.first()) else { return judged };
@@ -139,13 +147,17 @@ impl Lead {
             judged.quality = SignalQuality::Unknown(Lack::Starting);
             return judged;
         }
-        let from = oldest.end - 1_000_000;
+        let from = oldest.end.saturating_sub(1_000_000);
         let last = within(&self.beats, i64::MIN, at, at).next_back().map(|beat| beat.at.micros());
         let silent_from = last.unwrap_or(from).max(from);
         let silence = at.saturating_sub(silent_from);
-        // Up to two seconds a beat may still be on its way.
-        if silence > 2_500_000 {
-            return self.judge_silence(judged, seconds, silent_from, at);
+        // Up to two seconds a beat may still be on its way. The second in which the last beat was is not silent.
+        let silent: Vec<_> =
+            seconds.iter().copied().filter(|s| s.end.saturating_sub(1_300_000) > silent_from).collect();
+        if silence > 2_500_000 && !silent.is_empty() {
+            // The lowest height beats were known to have: after disturbances the latest is too high, and small beats would pass for silence.
+            let usual = all.iter().filter(|s| s.end <= at && s.more.usual > 0).map(|s| s.more.usual).min();
+            return self.judge_silence(judged, &silent, usual, silent_from, at);
         }
         let agreement = self.agreement(from, at);
         judged.agreement = agreement;
@@ -154,7 +166,7 @@ impl Lead {
             Some(Doubt::DetectorsDisagree)
         } else if alike.is_some_and(|alike| alike * 100.0 < f64::from(limits.ecg_likeness_percent)) {
             Some(Doubt::Shape)
-        } else if is_noisy(seconds) {
+        } else if is_noisy(seconds) || self.is_uneven(from, at) {
             Some(Doubt::Noise)
         } else {
             None
@@ -167,15 +179,16 @@ impl Lead {
 
     /// No beats for a while. That is worth something only if the curve is there, moves a little, and nothing in it is anywhere near a beat:
     /// what is large and no beat is disturbance, and beats may hide in it.
-    fn judge_silence(&self, mut judged: Judged, seconds: &[&Second<EcgSecond>], from: i64, at: i64) -> Judged {
-        // The second in which the last beat was is not silent.
-        let silent: Vec<_> = seconds.iter().filter(|s| s.end - 1_000_000 > from + 300_000).collect();
-        let usual = silent.first().map_or(0, |s| s.more.usual);
-        let allowed = if usual > 0 { (usual / 2).max(self.floor) } else { self.floor.saturating_mul(2) };
+    fn judge_silence(
+        &self,
+        mut judged: Judged,
+        silent: &[&Second<EcgSecond>],
+        usual: Option<i64>,
+        from: i64,
+        at: i64,
+    ) -> Judged {
+        let allowed = usual.map_or(self.floor.saturating_mul(2), |usual| (usual / 3).max(self.floor));
         let disturbed = silent.iter().any(|s| s.more.energy > allowed || s.more.ripple > allowed.saturating_mul(2));
-        if silent.is_empty() {
-            return judged;
-        }
         if disturbed {
             judged.quality = SignalQuality::Doubtful(Doubt::Noise);
             return judged;
@@ -198,7 +211,7 @@ impl Lead {
         let inside = |micros: i64| micros >= from && micros <= to;
         let one: Vec<i64> = within(&self.beats, from, to, at).map(|beat| beat.at.micros()).collect();
         let other = || self.other.iter().filter(|(at_other, found)| inside(*at_other) && *found <= at);
-        let both = other().filter(|(time, _)| one.iter().any(|beat| (beat - time).abs() <= 150_000)).count();
+        let both = other().filter(|(time, _)| one.iter().any(|beat| beat.abs_diff(*time) <= 150_000)).count();
         let all = (one.len() + other().count()).checked_sub(both)?;
         if all < 3 {
             return None;
@@ -208,6 +221,14 @@ impl Lead {
 
     fn mean_likeness(&self, from: i64, at: i64) -> Option<f64> {
         crate::beat::Rhythm::of(within(&self.beats, from, at, at), from, at).likeness
+    }
+
+    /// More than a fifth of the beats are not half to twice as high as the middle one: ectopic beats are rarer, disturbances are not.
+    fn is_uneven(&self, from: i64, at: i64) -> bool {
+        let heights = || within(&self.beats, from, at, at).map(|beat| beat.height);
+        let Some(usual) = median(heights()) else { return false };
+        let odd = heights().filter(|height| *height > usual * 2.0 || *height < usual / 2.0).count();
+        odd * 5 > heights().count()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -227,5 +248,7 @@ impl Lead {
 fn is_noisy(seconds: &[&Second<EcgSecond>]) -> bool {
     let energy = median(seconds.iter().map(|s| s.more.energy)).unwrap_or(0);
     let usual = median(seconds.iter().map(|s| s.more.usual)).unwrap_or(0);
-    seconds.iter().any(|s| s.more.energy > energy.saturating_mul(4) || (usual > 0 && s.more.ripple > usual.saturating_mul(2)))
+    seconds
+        .iter()
+        .any(|s| s.more.energy > energy.saturating_mul(4) || (usual > 0 && s.more.ripple > usual.saturating_mul(2)))
 }

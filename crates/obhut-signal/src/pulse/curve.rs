@@ -121,7 +121,7 @@ impl Curve {
         if !newest.more.learnt {
             return SignalQuality::Unknown(Lack::Starting);
         }
-        let from = oldest.end - 1_000_000;
+        let from = oldest.end.saturating_sub(1_000_000);
         let rhythm = Rhythm::of(within(&self.beats, from, at, at), from, at);
         let pressures: Vec<_> = self.pressures_in(from, at).collect();
         let flawed = pressures.iter().filter(|beat| beat.flaw.is_some()).count();
@@ -132,7 +132,9 @@ impl Curve {
             return SignalQuality::Doubtful(Doubt::Implausible);
         }
         match rhythm.likeness {
-            Some(alike) if alike * 100.0 < f64::from(limits.pulse_likeness_percent) => SignalQuality::Doubtful(Doubt::Shape),
+            Some(alike) if alike * 100.0 < f64::from(limits.pulse_likeness_percent) => {
+                SignalQuality::Doubtful(Doubt::Shape)
+            }
             _ => SignalQuality::Good,
         }
     }
