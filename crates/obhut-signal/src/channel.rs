@@ -10,7 +10,7 @@ use crate::filter::samples_in;
 use crate::limits;
 use crate::pressure::{PressureBeat, Pressures};
 use crate::pulse::curve::{Curve, PulseSecond};
-use crate::quality::{Second, SignalQuality, Summing, of_samples};
+use crate::quality::{Second, SignalQuality, Summing, of_samples, unbroken};
 use crate::respiration::{Breathing, Breaths};
 use crate::ring::Ring;
 use crate::settings::Settings;
@@ -94,6 +94,10 @@ pub(crate) struct View {
     pub(crate) recent: Rhythm,
     /// ECG: seconds of quiet on a good signal. Pulse: seconds since the last pulse, if there ever was one and the quality is known.
     pub(crate) quiet_s: f64,
+    /// ECG: the largest complex that could hide in the quiet, mV.
+    pub(crate) quiet_mv: f64,
+    /// Seconds back to the last gap, as far as fifteen.
+    pub(crate) unbroken_s: f64,
     /// Pulses or beats were seen at all.
     pub(crate) had_beats: bool,
     pub(crate) agreement: Option<u32>,
@@ -235,6 +239,8 @@ impl Channel {
             rhythm: self.rhythm(from, at, at),
             recent: self.rhythm(recent, at, at),
             quiet_s: 0.0,
+            quiet_mv: 0.0,
+            unbroken_s: 0.0,
             had_beats: false,
             agreement: None,
             looks: Vec::new(),
@@ -245,18 +251,22 @@ impl Channel {
         match &self.inner {
             Inner::Ecg(lead, seconds) => {
                 let all = seconds;
+                view.unbroken_s = unbroken_s(all, at);
                 let seconds = recent_seconds(all, from, at);
                 let judged = lead.judge(all, &seconds, at, limits);
-                (view.quality, view.quiet_s, view.agreement) = (judged.quality, judged.quiet_s, judged.agreement);
+                (view.quality, view.agreement) = (judged.quality, judged.agreement);
+                (view.quiet_s, view.quiet_mv) = (judged.quiet_s, judged.quiet_mv);
                 view.looks = seconds.iter().map(|second| second.more.look).collect();
             }
             Inner::Pulse(curve, seconds) => {
+                view.unbroken_s = unbroken_s(seconds, at);
                 let seconds = recent_seconds(seconds, from, at);
                 view.quality = curve.judge(&seconds, at, limits);
                 view.level = Curve::level(&seconds);
                 let last = within(&curve.beats, i64::MIN, at, at).next_back();
                 if let (Some(last), true) = (last, view.quality.is_known()) {
-                    view.quiet_s = at.saturating_sub(last.at.micros()) as f64 / 1e6;
+                    // A gap is no quiet.
+                    view.quiet_s = (at.saturating_sub(last.at.micros()) as f64 / 1e6).min(view.unbroken_s);
                 }
                 view.pressures = Pressures::of(curve.pressures_in(from, at)).filter(|_| view.quality.is_known());
             }
@@ -278,6 +288,10 @@ impl Channel {
                 Inner::Respiration(breaths, seconds) => size_of::<Breaths>() + breaths.bytes() + seconds.bytes(),
             }
     }
+}
+
+fn unbroken_s<X>(seconds: &Ring<Second<X>>, at: i64) -> f64 {
+    unbroken(&recent_seconds(seconds, at.saturating_sub(16_000_000), at), at) as f64 / 1e6
 }
 
 fn recent_seconds<X>(seconds: &Ring<Second<X>>, from: i64, at: i64) -> Vec<&Second<X>> {

@@ -22,6 +22,8 @@ pub enum ConditionKind {
         pulse: Code,
         /// For how long, seconds; the shorter of both.
         seconds: f64,
+        /// Nothing in the ECG was higher than a complex of so many mV.
+        largest_mv: f64,
     },
     /// A good ECG shows no beats; no other signal says the same.
     NoBeats {
@@ -29,6 +31,8 @@ pub enum ConditionKind {
         lead: Code,
         /// For how long, seconds.
         seconds: f64,
+        /// Nothing in the ECG was higher than a complex of so many mV.
+        largest_mv: f64,
     },
     /// Slower than the limit.
     Bradycardia {
@@ -107,11 +111,12 @@ fn silence(limits: &EventLimits, views: &[View]) -> Option<ConditionKind> {
     let pulses = || views.iter().filter(|view| is_pulse(view.sort) && view.quality.is_known());
     let without = |view: &View| view.had_beats && view.quiet_s >= limits.asystole_s;
     let pulse = pulses().find(|view| without(view)).filter(|_| pulses().all(without));
+    let (lead, seconds, largest_mv) = (lead.code, lead.quiet_s, lead.quiet_mv);
     Some(match pulse {
         Some(pulse) => {
-            ConditionKind::Asystole { lead: lead.code, pulse: pulse.code, seconds: lead.quiet_s.min(pulse.quiet_s) }
+            ConditionKind::Asystole { lead, pulse: pulse.code, seconds: seconds.min(pulse.quiet_s), largest_mv }
         }
-        None => ConditionKind::NoBeats { lead: lead.code, seconds: lead.quiet_s },
+        None => ConditionKind::NoBeats { lead, seconds, largest_mv },
     })
 }
 
@@ -129,6 +134,7 @@ pub(crate) fn fibrillating(limits: &EventLimits, view: &View) -> u32 {
         look.is_some_and(|look| {
             look.leakage <= limits.leakage_max
                 && look.crossing >= limits.crossing_min_percent
+                && look.hertz >= limits.fibrillation_hertz_min
                 && look.height as f64 / PER_MV >= limits.fibrillation_min_mv
         })
     });

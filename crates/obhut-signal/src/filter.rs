@@ -4,8 +4,11 @@
 use crate::ring::Ring;
 use obhut_model::SampleRate;
 
-/// Physical values are clamped here before they are filtered, so that no sum of a few thousand squares overflows.
-pub(crate) const VALUE_MAX: i64 = 1 << 27;
+/// ECG values are clamped here before they are filtered, so that no sum of a few thousand squares overflows: 33 V.
+pub(crate) const SQUARED_MAX: i64 = 1 << 27;
+
+/// Other values are clamped here: nothing of them is squared.
+pub(crate) const VALUE_MAX: i64 = 1 << 42;
 
 /// How many samples `ms` milliseconds are, at least one.
 pub(crate) fn samples_in(rate: SampleRate, ms: u32) -> usize {
@@ -14,8 +17,8 @@ pub(crate) fn samples_in(rate: SampleRate, ms: u32) -> usize {
 }
 
 /// A physical value in whole steps of `1 / per_unit`; what is not finite is zero.
-pub(crate) fn fixed(value: f64, per_unit: f64) -> i64 {
-    let max = VALUE_MAX as f64;
+pub(crate) fn fixed(value: f64, per_unit: f64, max: i64) -> i64 {
+    let max = max as f64;
     // A cast from a float saturates, and makes zero of "not a number".
     (value * per_unit).round().clamp(-max, max) as i64
 }
@@ -116,9 +119,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_zero() {
-        assert_eq!(fixed(f64::NAN, 4000.0), 0);
-        assert_eq!(fixed(f64::INFINITY, 4000.0), VALUE_MAX);
-        assert_eq!(fixed(1.0, 4000.0), 4000);
+        assert_eq!(fixed(f64::NAN, 4000.0, VALUE_MAX), 0);
+        assert_eq!(fixed(f64::INFINITY, 4000.0, VALUE_MAX), VALUE_MAX);
+        assert_eq!(fixed(1.0, 4000.0, VALUE_MAX), 4000);
     }
 
     #[test]

@@ -115,10 +115,8 @@ impl Slopes {
 
     pub(crate) fn gap(&mut self) {
         self.index = self.index.saturating_add(1);
-        if self.fresh {
-            if let Some((from, _, _)) = &mut self.learning {
-                *from = from.saturating_add(1);
-            }
+        if let (true, Some((from, _, _))) = (self.fresh, &mut self.learning) {
+            *from = from.saturating_add(1);
         }
         self.fresh = true;
         self.crossing = None;

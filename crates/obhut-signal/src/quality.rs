@@ -85,6 +85,26 @@ pub(crate) struct Second<X> {
     pub(crate) more: X,
 }
 
+impl<X> Second<X> {
+    /// Whether enough of it is there to say that something was not: at most one sample in 25 missing, and none at the end of the range.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.missing.saturating_mul(25) <= self.samples && self.clipped == 0
+    }
+}
+
+/// For how many microseconds up to `at` the newest of `seconds` are whole, without a gap between them.
+pub(crate) fn unbroken<X>(seconds: &[&Second<X>], at: i64) -> i64 {
+    let mut from = at;
+    for (n, second) in seconds.iter().rev().enumerate() {
+        let apart = from.saturating_sub(second.end);
+        if !second.is_whole() || apart > if n == 0 { 1_100_000 } else { 100_000 } {
+            break;
+        }
+        from = second.end.saturating_sub(1_000_000);
+    }
+    at.saturating_sub(from)
+}
+
 /// Sums up a second, sample by sample.
 #[derive(Debug, Clone)]
 pub(crate) struct Summing {
@@ -247,8 +267,8 @@ pub(crate) fn of_samples<X>(seconds: &[&Second<X>], at: i64, limits: &QualityLim
     let wide = i32::from(high) - i32::from(low) >= CLIP_SPAN_MIN;
     let clipped = |of: &[&Second<X>]| {
         let all: u64 = of.iter().map(|s| u64::from(s.samples)).sum();
-        let at_end = |s: &&Second<X>| wide && span(s) == 0 && (s.highest == high || s.lowest == low);
-        let some: u64 = of.iter().map(|s| u64::from(if at_end(&s) { s.samples } else { s.clipped })).sum();
+        let at_end = |s: &Second<X>| wide && span(s) == 0 && (s.highest == high || s.lowest == low);
+        let some: u64 = of.iter().map(|s| u64::from(if at_end(s) { s.samples } else { s.clipped })).sum();
         u32::try_from(some.saturating_mul(100) / all.max(1)).unwrap_or(100)
     };
     if clipped(recent) >= limits.clipped_unknown_percent {

@@ -8,7 +8,7 @@
 //! *Not* an apnoea alarm: no rate means unclear, never "does not breathe". What always holds: a rate comes from at least [`BREATHS_MIN`]
 //! whole breaths that fill most of the window and are alike in length.
 
-use crate::filter::{MovingSum, Triangle, fixed, median, samples_in};
+use crate::filter::{MovingSum, Triangle, VALUE_MAX, fixed, median, samples_in};
 use crate::ring::Ring;
 use obhut_model::SampleRate;
 
@@ -73,7 +73,7 @@ impl Breaths {
     }
 
     pub(crate) fn push(&mut self, value: f64) {
-        let value = fixed(value, 1e5);
+        let value = fixed(value, 1e5, VALUE_MAX);
         if self.fresh {
             self.fresh = false;
             self.smooth.restart(value);

@@ -32,6 +32,8 @@ pub struct EventLimits {
     pub leakage_max: f64,
     /// Smallest share of samples beyond a fifth of the maximum, percent, that looks like fibrillation.
     pub crossing_min_percent: f64,
+    /// Lowest mean frequency that looks like fibrillation, hertz: wide paced beats and compressions of the chest are slower.
+    pub fibrillation_hertz_min: f64,
     /// Smallest peak-to-peak height, mV; below it is no fibrillation but nothing.
     pub fibrillation_min_mv: f64,
 }
@@ -51,6 +53,7 @@ impl EventLimits {
             fibrillation_s: 3,
             leakage_max: 0.625,
             crossing_min_percent: 48.0,
+            fibrillation_hertz_min: 2.5,
             fibrillation_min_mv: 0.1,
         }
     }

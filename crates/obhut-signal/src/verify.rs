@@ -162,17 +162,25 @@ impl Witness<'_> {
         self.view.sort == Sort::Ecg
     }
 
-    /// Whether its beats can be believed: known quality, enough of them, regular and alike.
-    fn is_regular(&self) -> bool {
+    /// Whether its beats can be believed: known quality, enough of them, alike.
+    fn is_trusted(&self) -> bool {
         let trusted = match self.view.quality {
             SignalQuality::Good => true,
             SignalQuality::Doubtful(doubt) => self.is_pulse() && matches!(doubt, Doubt::Shape | Doubt::Implausible),
             SignalQuality::Unknown(_) => false,
         };
-        trusted
-            && self.rhythm.beats >= 5
-            && self.rhythm.variation.is_some_and(|variation| variation <= VARIATION_MAX)
-            && self.rhythm.likeness.is_some_and(|likeness| likeness >= LIKENESS_MIN)
+        trusted && self.rhythm.beats >= 5 && self.rhythm.likeness.is_some_and(|likeness| likeness >= LIKENESS_MIN)
+    }
+
+    /// Whether there was no beat for `seconds`: until now, or before, if nothing of that time is missing.
+    fn paused(&self, seconds: f64) -> bool {
+        let whole = self.view.unbroken_s * 1e6 >= LOOK_BACK as f64;
+        self.view.quiet_s >= seconds || (whole && self.rhythm.pause_s >= seconds)
+    }
+
+    /// Whether they are regular as well: noise in a pulse curve is not.
+    fn is_regular(&self) -> bool {
+        self.is_trusted() && self.rhythm.variation.is_some_and(|variation| variation <= VARIATION_MAX)
     }
 }
 
@@ -250,19 +258,14 @@ fn goes_on(witnesses: &[Witness<'_>], limits: &EventLimits, pulse: bool) -> Opti
 /// A pulse curve of known quality without pulses for `seconds`, and no other with them.
 fn without_pulses(witnesses: &[Witness<'_>], seconds: f64) -> Option<Code> {
     let known = || witnesses.iter().filter(|w| w.is_pulse() && w.view.quality.is_known() && w.view.had_beats);
-    let silent = |w: &Witness<'_>| w.rhythm.pause_s >= seconds || w.view.quiet_s >= seconds;
-    known().all(silent).then(|| known().next().map(|w| w.view.code)).flatten()
+    known().all(|w| w.paused(seconds)).then(|| known().next().map(|w| w.view.code)).flatten()
 }
 
 fn asystole(witnesses: &[Witness<'_>], limits: &EventLimits) -> Verdict {
     if let Some(against) = goes_on(witnesses, limits, true) {
         return Verdict::Contradicted(against);
     }
-    let lead = witnesses.iter().find(|w| {
-        w.is_ecg()
-            && w.view.quality.is_good()
-            && (w.rhythm.pause_s >= limits.asystole_s || w.view.quiet_s >= limits.asystole_s)
-    });
+    let lead = witnesses.iter().find(|w| w.is_ecg() && w.view.quality.is_good() && w.paused(limits.asystole_s));
     let beats = goes_on(witnesses, limits, false);
     match (lead, without_pulses(witnesses, limits.asystole_s), beats) {
         (Some(lead), Some(pulse), None) => {
@@ -281,7 +284,7 @@ fn slow(witnesses: &[Witness<'_>], limit: f64) -> Verdict {
         witnesses
             .iter()
             .filter(move |w| if pulse { w.is_pulse() } else { w.is_ecg() })
-            .filter(|w| w.is_regular())
+            .filter(|w| w.is_trusted())
             .filter_map(|w| Some((w.view.code, w.slowest?)))
     };
     let not_below = |(code, rate): (Code, f64)| Against::RateWithinLimit { code, rate, limit };
@@ -304,7 +307,7 @@ fn fast(witnesses: &[Witness<'_>], limit: f64) -> Verdict {
         witnesses
             .iter()
             .filter(move |w| if pulse { w.is_pulse() } else { w.is_ecg() })
-            .filter(|w| w.is_regular())
+            .filter(|w| w.is_trusted())
             .filter_map(|w| Some((w.view.code, w.fastest?)))
     };
     let all = || rates(false).chain(rates(true));

@@ -61,7 +61,8 @@ impl Elgendi {
     /// The next band-passed sample; the sample of a beat, when one has ended.
     pub(crate) fn push(&mut self, band: i64) -> Option<i64> {
         self.index = self.index.saturating_add(1);
-        let small = band >> 2;
+        // Whole microvolts, and no more than 33 V, so that the sum of 2.5 s at 1000 Hz fits.
+        let small = (band >> 2).clamp(-(1 << 25), 1 << 25);
         let square = small.saturating_mul(small);
         self.squares.push(square);
         let event = self.event.mean(square);

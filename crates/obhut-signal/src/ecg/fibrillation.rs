@@ -22,6 +22,8 @@ pub(crate) struct Look {
     pub(crate) crossing: f64,
     /// Peak to peak, fixed-point steps.
     pub(crate) height: i64,
+    /// Mean frequency by the same estimate the leakage rests on, hertz.
+    pub(crate) hertz: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -33,6 +35,7 @@ pub(crate) struct Watch {
     window: Ring<i64>,
     wanted: usize,
     taper: usize,
+    per_second: f64,
 }
 
 impl Watch {
@@ -48,6 +51,7 @@ impl Watch {
             window: Ring::new(wanted),
             wanted,
             taper: (wanted / 16).max(1),
+            per_second: rate.hertz() / every as f64,
         }
     }
 
@@ -77,17 +81,25 @@ impl Watch {
             return None;
         }
         let (low, high) = self.window.iter().fold((i64::MAX, i64::MIN), |(low, high), &x| (low.min(x), high.max(x)));
-        Some(Look { leakage: self.leakage()?, crossing: self.crossing()?, height: high - low })
+        let half = self.half_period()?;
+        Some(Look {
+            leakage: self.leakage(half)?,
+            crossing: self.crossing()?,
+            height: high - low,
+            hertz: self.per_second / (2.0 * half),
+        })
+    }
+
+    /// Half the mean period, in samples of the window (Kuo and Dillman); `None` of a curve that does not move.
+    fn half_period(&self) -> Option<f64> {
+        let size: i64 = self.window.iter().map(|x| x.abs()).sum();
+        let change: i64 = self.window.iter().zip(self.window.iter().skip(1)).map(|(a, b)| (b - a).abs()).sum();
+        (change > 0).then(|| (std::f64::consts::PI * size as f64 / change as f64).max(0.5))
     }
 
     /// Kuo and Dillman: shift by half the mean period and add; of a sine wave nothing is left.
-    fn leakage(&self) -> Option<f64> {
-        let size: i64 = self.window.iter().map(|x| x.abs()).sum();
-        let change: i64 = self.window.iter().zip(self.window.iter().skip(1)).map(|(a, b)| (b - a).abs()).sum();
-        if change == 0 {
-            return None;
-        }
-        let half = (std::f64::consts::PI * size as f64 / change as f64 + 0.5) as usize;
+    fn leakage(&self, half: f64) -> Option<f64> {
+        let half = (half + 0.5) as usize;
         let (mut left, mut all) = (0i64, 0i64);
         for (a, b) in self.window.iter().zip(self.window.iter().skip(half.max(1))) {
             left += (a + b).abs();

@@ -5,7 +5,7 @@ use super::fibrillation::{Look, Watch};
 use super::hamilton::{Found, Hamilton, RESPONSE};
 use super::{Band, PER_MV};
 use crate::beat::{Beat, Template, within};
-use crate::filter::{fixed, median, samples_in};
+use crate::filter::{SQUARED_MAX, fixed, median, samples_in};
 use crate::limits;
 use crate::quality::{Doubt, Lack, QualityLimits, Second, SignalQuality, of_samples};
 use crate::ring::Ring;
@@ -47,6 +47,8 @@ pub(crate) struct Judged {
     pub(crate) quality: SignalQuality,
     /// Seconds since the last beat or since the record began, whichever is later, as far as they were quiet and good.
     pub(crate) quiet_s: f64,
+    /// Height of the largest complex that could hide in the quiet, mV.
+    pub(crate) quiet_mv: f64,
     /// Agreement of the two detectors, percent.
     pub(crate) agreement: Option<u32>,
 }
@@ -54,7 +56,7 @@ pub(crate) struct Judged {
 impl Lead {
     pub(crate) fn new(rate: SampleRate, floor_mv: f64) -> Self {
         let band = Band::new(rate);
-        let floor = fixed(floor_mv * RESPONSE, PER_MV).max(1);
+        let floor = fixed(floor_mv * RESPONSE, PER_MV, SQUARED_MAX).max(1);
         Self {
             rate,
             floor,
@@ -80,7 +82,7 @@ impl Lead {
     }
 
     pub(crate) fn push(&mut self, value: f64, clock: &Clock) {
-        let value = fixed(value, PER_MV);
+        let value = fixed(value, PER_MV, SQUARED_MAX);
         let band = self.band.push(value);
         self.watch.push(&self.band.smooth);
         self.values.push(value);
@@ -138,7 +140,7 @@ impl Lead {
         limits: &QualityLimits,
     ) -> Judged {
         let bare = of_samples(seconds, at, limits);
-        let mut judged = Judged { quality: bare, quiet_s: 0.0, agreement: None };
+        let mut judged = Judged { quality: bare, quiet_s: 0.0, quiet_mv: 0.0, agreement: None };
         let (Some(newest), Some(oldest)) = (seconds.last(), seconds.first()) else { return judged };
         if !bare.is_known() {
             return judged;
@@ -193,7 +195,7 @@ impl Lead {
             judged.quality = SignalQuality::Doubtful(Doubt::Noise);
             return judged;
         }
-        if silent.iter().any(|s| s.missing > 0 || s.clipped > 0) {
+        if !silent.iter().all(|s| s.is_whole()) {
             if judged.quality.is_good() {
                 judged.quality = SignalQuality::Doubtful(Doubt::PartlyMissing);
             }
@@ -202,6 +204,8 @@ impl Lead {
         // What was wrong before the silence does not matter to it.
         judged.quality = SignalQuality::Good;
         judged.quiet_s = at.saturating_sub(from) as f64 / 1e6;
+        let largest = silent.iter().map(|s| s.more.energy).max().unwrap_or(0);
+        judged.quiet_mv = largest as f64 / PER_MV / RESPONSE;
         judged
     }
 

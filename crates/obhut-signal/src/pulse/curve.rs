@@ -2,7 +2,7 @@
 
 use super::{Found, Slopes};
 use crate::beat::{Beat, Rhythm, Template, within};
-use crate::filter::{fixed, samples_in};
+use crate::filter::{VALUE_MAX, fixed, samples_in};
 use crate::limits;
 use crate::pressure::{Gate, Gating, PressureBeat};
 use crate::quality::{Doubt, Lack, QualityLimits, Second, SignalQuality, of_samples};
@@ -46,7 +46,7 @@ impl Curve {
         Self {
             rate,
             per_unit,
-            slopes: Slopes::new(rate, fixed(floor, per_unit)),
+            slopes: Slopes::new(rate, fixed(floor, per_unit, VALUE_MAX)),
             template: Template::new(),
             sum: (0.0, 0),
             beats: Ring::new(limits::BEATS_KEPT),
@@ -63,7 +63,7 @@ impl Curve {
     }
 
     pub(crate) fn push(&mut self, value: f64, clock: &Clock) {
-        let steps = fixed(value, self.per_unit);
+        let steps = fixed(value, self.per_unit, VALUE_MAX);
         self.sum = (self.sum.0 + steps as f64 / self.per_unit, self.sum.1 + 1);
         let Some(found) = self.slopes.push(steps) else { return };
         let likeness = self.likeness(&found, clock.index());

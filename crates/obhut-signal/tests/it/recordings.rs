@@ -131,7 +131,8 @@ fn drop_outs_of_mixedsignals_are_unknown_and_the_rest_agrees() {
     assert!(agreeing >= 205, "{agreeing} of 210");
 }
 
-/// A bedside monitor's own minute numbers lie beside this recording. Wherever both have a rate, they agree.
+/// A bedside monitor's own minute numbers lie beside this recording. Wherever both have a rate and ours is good, they
+/// agree. (The patient is resuscitated in the second half; nothing is compared where the monitor has no rate.)
 #[test]
 fn rates_of_s25047_agree_with_the_monitors() {
     let Some(folder) = recordings_folder().map(|folder| folder.join("s25047")) else { return };
@@ -145,14 +146,34 @@ fn rates_of_s25047_agree_with_the_monitors() {
     let (mut compared, mut near) = (0, 0);
     play(&tracks, &mut Bed::new(Settings::published()), |bed, second| {
         let known = bed.assess(seconds(second));
-        let theirs = monitor.get(second / 60).copied().filter(|rate| *rate > 0.0);
-        if let (true, Some(ours), Some(theirs)) = (second % 60 == 0, known.heart_rate, theirs)
+        // Whether a minute's number is that of the minute before or after is not written anywhere; either will do.
+        let minute = second / 60;
+        let theirs: Vec<f64> =
+            monitor[minute - minute.min(1)..=minute.min(71)].iter().copied().filter(|rate| *rate > 0.0).collect();
+        if let (0, false, Some(ours)) = (second % 60, theirs.is_empty(), known.heart_rate)
             && ours.quality.is_good()
         {
             compared += 1;
-            near += usize::from((ours.value - theirs).abs() <= theirs * 0.1);
+            near += usize::from(theirs.iter().any(|theirs| (ours.value - theirs).abs() <= theirs * 0.1));
         }
     });
     println!("s25047: {near} of {compared} minutes within 10 %");
-    assert!(compared >= 20 && near * 10 >= compared * 8, "{near} of {compared}");
+    assert!(compared >= 20 && near * 100 >= compared * 95, "{near} of {compared}");
+}
+
+/// What is said about a second does not depend on how much has come since: channels of one bed need not keep step.
+#[test]
+fn asking_later_gives_the_same_answer() {
+    for name in ["mixedsignals", "a103l"] {
+        let Some(tracks) = tracks(name) else { return };
+        let mut said = std::collections::VecDeque::new();
+        play(&tracks, &mut Bed::new(Settings::published()), |bed, second| {
+            let ask = |second| (bed.assess(seconds(second)), bed.verify(Claim::Asystole, seconds(second)));
+            said.push_back((second, ask(second)));
+            if said.len() > 4 {
+                let (second, before) = said.pop_front().unwrap();
+                assert_eq!(ask(second), before, "{name} {second}");
+            }
+        });
+    }
 }
