@@ -1,4 +1,4 @@
-//! Any bytes as a header, or under a header as signals in every format we read: refused, or a record that keeps its own promises.
+//! Any bytes as annotations, as a header, or under a header as signals in every format we read: refused, or a record that keeps its own promises.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -29,6 +29,9 @@ impl Source for Files<'_> {
 
 fuzz_target!(|input: &[u8]| {
     let [choice, rest @ ..] = input else { return };
+    if let Ok(annotations) = obhut_wfdb::annotations(rest) {
+        assert!(annotations.all.len() <= rest.len() / 2, "an annotation takes two bytes");
+    }
     let files = match HEADERS.get(usize::from(*choice) % HEADERS.len()) {
         Some(header) if !header.is_empty() => Files { header: header.as_bytes(), data: rest },
         _ => {

@@ -43,13 +43,14 @@ fn main() -> ExitCode {
         );
         for channel in &known.channels {
             println!(
-                "        {:24} {:?} rate {:?} pause {:.1} agreement {:?} likeness {:?}",
+                "        {:24} {:?} rate {:?} pause {:.1} agreement {:?} likeness {:?} variation {:?}",
                 channel.code.to_string(),
                 channel.quality,
                 channel.rate.map(f64::round),
                 channel.pause_s,
                 channel.agreement_percent,
-                channel.likeness.map(|x| (x * 100.0).round() / 100.0)
+                channel.likeness.map(|x| (x * 100.0).round() / 100.0),
+                channel.variation.map(|x| (x * 100.0).round() / 100.0)
             );
         }
         for claim in

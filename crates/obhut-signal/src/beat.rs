@@ -13,7 +13,7 @@ pub struct Beat {
     pub at: DeviceTime,
     /// When the samples were there from which it is known.
     pub found_at: DeviceTime,
-    /// Microseconds since the beat before; `None` for the first one and after a gap.
+    /// Microseconds since the beat before (pulses: from half height to half height); `None` for the first one and after a gap.
     pub interval: Option<i64>,
     /// Height in the unit of the curve: of the filtered complex (mV, a fifth of a usual complex's height), or foot to peak of the pulse.
     pub height: f64,
@@ -95,11 +95,18 @@ const POINTS: usize = 32;
 pub(crate) struct Template {
     shape: [f64; POINTS],
     beats: u32,
+    strange: u32,
 }
+
+/// Beats less alike than this do not change the usual one, or disturbances would soon be what is usual.
+const LEARN_MIN: f64 = 0.6;
+
+/// So many strange beats in a row are a new usual one.
+const STRANGE_MAX: u32 = 40;
 
 impl Template {
     pub(crate) const fn new() -> Self {
-        Self { shape: [0.0; POINTS], beats: 0 }
+        Self { shape: [0.0; POINTS], beats: 0, strange: 0 }
     }
 
     /// Compares the curve that `sample` gives for `0..len` with the usual one, then lets it count. `None` while there is no usual one, and
@@ -126,6 +133,14 @@ impl Template {
         let length = self.shape.iter().map(|point| point * point).sum::<f64>().sqrt();
         let along: f64 = points.iter().zip(&self.shape).map(|(a, b)| a * b).sum();
         let likeness = (self.beats >= 3 && length > 0.0).then(|| (along / length).clamp(-1.0, 1.0));
+        if likeness.is_some_and(|likeness| likeness < LEARN_MIN) {
+            self.strange += 1;
+            if self.strange < STRANGE_MAX {
+                return likeness;
+            }
+            (self.shape, self.beats) = ([0.0; POINTS], 0);
+        }
+        self.strange = 0;
         let weight = (1.0 / (f64::from(self.beats) + 1.0)).max(0.1);
         for (usual, point) in self.shape.iter_mut().zip(points) {
             *usual += (point - *usual) * weight;

@@ -66,6 +66,8 @@ pub struct ChannelReport {
     pub agreement_percent: Option<u32>,
     /// Mean correlation of beats with the usual one.
     pub likeness: Option<f64>,
+    /// Standard deviation of the intervals over their mean.
+    pub variation: Option<f64>,
 }
 
 /// Everything known at a time.
@@ -222,5 +224,6 @@ fn report(view: &View) -> ChannelReport {
         pause_s: view.rhythm.pause_s,
         agreement_percent: view.agreement,
         likeness: view.rhythm.likeness,
+        variation: view.rhythm.variation,
     }
 }

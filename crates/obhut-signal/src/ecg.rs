@@ -1,7 +1,8 @@
 //! QRS complexes in one ECG lead.
 //!
-//! Two detectors share one band-pass and nothing else: [`hamilton`] decides about beats, [`elgendi`] is asked only whether it agrees (Li,
-//! Mark, Clifford 2008: bSQI). *Not* a classifier: a beat is a beat, whatever its shape. What always holds: a gap ends an interval and
+//! Two detectors share one band-pass and nothing else. One decides about beats: Pan and Tompkins 1985 with the rules of Hamilton and Tompkins 1986 and
+//! Hamilton 2002. The other is asked only whether it agrees: Elgendi 2013 (agreement as a measure of quality: Li, Mark, Clifford 2008, bSQI).
+//! References stand in `ecg/hamilton.rs`, `ecg/elgendi.rs` and, for ventricular fibrillation, `ecg/fibrillation.rs`. *Not* a classifier: a beat is a beat, whatever its shape. What always holds: a gap ends an interval and
 //! never makes one; a beat is reported at most [`DELAY_MS_MAX`] after it happened.
 
 pub(crate) mod elgendi;

@@ -24,8 +24,11 @@ const HEIGHT_PERCENT: i64 = 15;
 pub(crate) struct Found {
     /// Sample of the foot, counted from the first pushed.
     pub(crate) onset: i64,
-    /// Samples since the onset before, if it is known that none lay between.
+    /// Samples from half height to half height, since the pulse before, if it is known that none lay between. The foot may lie in a flat or
+    /// tilted curve; half way up a rise is sharp.
     pub(crate) follows: Option<i64>,
+    /// Samples from foot to foot, likewise.
+    pub(crate) length: Option<i64>,
     pub(crate) foot: i64,
     pub(crate) peak: i64,
 }
@@ -66,7 +69,8 @@ pub(crate) struct Slopes {
     heights: Ring<i64>,
     crossing: Option<i64>,
     rise: Option<Rise>,
-    last: Option<i64>,
+    /// Foot and half height of the last pulse.
+    last: Option<(i64, i64)>,
     joined: bool,
     quiet_from: i64,
     sum_max: i64,
@@ -236,16 +240,21 @@ impl Slopes {
         if height < self.least_height() {
             return None;
         }
-        let follows = self.last.filter(|_| self.joined).map(|last| onset - last);
+        let since_onset = usize::try_from(self.index - rise.onset).unwrap_or(0);
+        let half = self.smooth.between(since_onset, 0).find(|(_, value)| **value - rise.foot >= height / 2);
+        let middle = self.index - half.map_or(0, |(back, _)| back as i64) - self.delay();
+        let before = self.last.filter(|_| self.joined);
+        let follows = before.map(|(_, last)| middle - last);
         if follows.is_some_and(|samples| samples < self.n.blind) {
             return None;
         }
+        let length = before.map(|(last, _)| onset - last).filter(|samples| *samples > 0);
         self.base = (self.base.saturating_mul(7) + self.sum_max) / 8;
         self.heights.push(height);
-        self.last = Some(onset);
+        self.last = Some((onset, middle));
         self.joined = true;
         self.quiet_from = self.index;
-        Some(Found { onset, follows, foot: rise.foot, peak: rise.peak })
+        Some(Found { onset, follows, length, foot: rise.foot, peak: rise.peak })
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -7,13 +7,14 @@
 //! *Not* a decision: a contradicted alarm is to be shown with a lower priority and the reason beside it, never hidden. What always holds:
 //! only what is seen contradicts; a missing signal never does.
 
-use crate::beat::Rhythm;
+mod witness;
+
 use crate::bed::is_pulse;
-use crate::channel::{Channel, Sort, View};
+use crate::channel::{Channel, View};
 use crate::events;
-use crate::quality::{Doubt, SignalQuality};
 use crate::settings::EventLimits;
 use obhut_model::{Code, DeviceTime};
+use witness::{Witness, witnesses};
 
 /// What somebody says there was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -126,99 +127,6 @@ pub enum Uncertainty {
     NotConclusive,
 }
 
-/// How far back is looked: an alarm must sound within ten seconds, so its cause began within that and its own length.
-const LOOK_BACK: i64 = 14_000_000;
-
-/// A pulse may be known this late; what is younger is not missed.
-const PULSE_LATE: i64 = 1_000_000;
-
-/// Pulses whose intervals vary more are no witness.
-const VARIATION_MAX: f64 = 0.4;
-
-/// Pulses less alike are no witness.
-const LIKENESS_MIN: f64 = 0.6;
-
-/// Intervals over which the most extreme rate is looked for.
-const INTERVALS: usize = 4;
-
-/// Intervals for the fastest rate (the challenge asks for 17 beats; what is shorter is no lasting tachycardia).
-const INTERVALS_FAST: usize = 8;
-
-struct Witness<'a> {
-    view: &'a View,
-    rhythm: Rhythm,
-    slowest: Option<f64>,
-    fastest: Option<f64>,
-    /// Seconds since the last beat; endless if there was none in the time looked at.
-    since_s: f64,
-}
-
-impl Witness<'_> {
-    fn is_pulse(&self) -> bool {
-        is_pulse(self.view.sort)
-    }
-
-    fn is_ecg(&self) -> bool {
-        self.view.sort == Sort::Ecg
-    }
-
-    /// Whether its beats can be believed: known quality, enough of them, alike.
-    fn is_trusted(&self) -> bool {
-        let trusted = match self.view.quality {
-            SignalQuality::Good => true,
-            SignalQuality::Doubtful(doubt) => self.is_pulse() && matches!(doubt, Doubt::Shape | Doubt::Implausible),
-            SignalQuality::Unknown(_) => false,
-        };
-        trusted && self.rhythm.beats >= 5 && self.rhythm.likeness.is_some_and(|likeness| likeness >= LIKENESS_MIN)
-    }
-
-    /// Whether there was no beat for `seconds`: until now, or before, if nothing of that time is missing.
-    fn paused(&self, seconds: f64) -> bool {
-        let whole = self.view.unbroken_s * 1e6 >= LOOK_BACK as f64;
-        self.view.quiet_s >= seconds || (whole && self.rhythm.pause_s >= seconds)
-    }
-
-    /// Whether they are regular as well: noise in a pulse curve is not.
-    fn is_regular(&self) -> bool {
-        self.is_trusted() && self.rhythm.variation.is_some_and(|variation| variation <= VARIATION_MAX)
-    }
-}
-
-fn witnesses<'a>(channels: &[Channel], views: &'a [View], at: i64) -> Vec<Witness<'a>> {
-    channels
-        .iter()
-        .zip(views)
-        .filter(|(_, view)| view.sort == Sort::Ecg || is_pulse(view.sort))
-        .map(|(channel, view)| {
-            let to = at.saturating_sub(PULSE_LATE);
-            let from = at.saturating_sub(LOOK_BACK).max(channel.begun().saturating_add(2_500_000)).min(to);
-            let last = channel.beats().rfind(|beat| beat.at.micros() >= from && beat.found_at.micros() <= at);
-            let since = last.map(|beat| at.saturating_sub(beat.at.micros()));
-            let (slowest, fastest) = extremes(channel, from, at, since);
-            let since_s = since.map_or(f64::INFINITY, |since| since as f64 / 1e6);
-            Witness { view, rhythm: channel.rhythm(from, to, at), slowest, fastest, since_s }
-        })
-        .collect()
-}
-
-/// Slowest and fastest mean rate over a few neighbouring intervals. The one that is still open counts as far as it certainly goes, for the slowest.
-fn extremes(channel: &Channel, from: i64, at: i64, since: Option<i64>) -> (Option<f64>, Option<f64>) {
-    let seconds = |micros: i64| (micros as f64 / 1e6).max(1e-3);
-    let closed: Vec<f64> = channel
-        .beats()
-        .filter(|beat| beat.at.micros() >= from && beat.found_at.micros() <= at)
-        .filter_map(|beat| beat.interval)
-        .map(seconds)
-        .collect();
-    let open = since.map(|since| seconds(since.saturating_sub(PULSE_LATE)));
-    let mut all = closed.clone();
-    all.extend(open.filter(|open| closed.last().is_some_and(|last| open > last)));
-    let rates = |of: &[f64], n: usize| -> Vec<f64> {
-        of.windows(n).map(|some| 60.0 * n as f64 / some.iter().sum::<f64>()).collect()
-    };
-    (rates(&all, INTERVALS).into_iter().reduce(f64::min), rates(&closed, INTERVALS_FAST).into_iter().reduce(f64::max))
-}
-
 pub(crate) fn verify(
     claim: Claim,
     limits: &EventLimits,
@@ -242,10 +150,13 @@ pub(crate) fn verify(
 ///
 /// Pulses first: an ECG can show beats without a circulation, pulses need a heart.
 fn goes_on(witnesses: &[Witness<'_>], limits: &EventLimits, pulse: bool) -> Option<Against> {
-    let witness = witnesses
-        .iter()
-        .filter(|witness| if pulse { witness.is_pulse() } else { witness.is_ecg() })
-        .find(|w| w.is_regular() && w.rhythm.pause_s < limits.asystole_s && w.since_s < limits.asystole_s - 1.0)?;
+    // A good ECG that is silent is a strong witness for the alarm.
+    let strictly =
+        pulse && witnesses.iter().any(|w| w.is_ecg() && w.view.quality.is_good() && w.paused(limits.asystole_s));
+    let witness =
+        witnesses.iter().filter(|witness| if pulse { witness.is_pulse() } else { witness.is_ecg() }).find(|w| {
+            w.is_regular(strictly) && w.rhythm.pause_s < limits.asystole_s && w.since_s < limits.asystole_s - 1.0
+        })?;
     let (code, rhythm) = (witness.view.code, &witness.rhythm);
     let rate = rhythm.rate?;
     Some(if pulse {
@@ -328,7 +239,7 @@ fn fibrillation(witnesses: &[Witness<'_>], limits: &EventLimits) -> Verdict {
     let like = witnesses.iter().find(|w| {
         w.is_ecg() && w.view.quality.is_known() && events::fibrillating(limits, w.view) >= limits.fibrillation_s
     });
-    let organised = witnesses.iter().find(|w| w.is_ecg() && w.view.quality.is_good() && w.is_regular());
+    let organised = witnesses.iter().find(|w| w.is_ecg() && w.view.quality.is_good() && w.is_regular(false));
     match (like, without_pulses(witnesses, limits.asystole_s), organised) {
         (Some(lead), Some(pulse), _) => {
             Verdict::Confirmed(Support::FibrillationWithoutPulses { lead: lead.view.code, pulse })

@@ -80,18 +80,18 @@ impl Curve {
 
     /// Compares the pulse before this one, from its foot over its usual length, because that one is complete.
     fn likeness(&mut self, found: &Found, index: i64) -> Option<f64> {
-        let follows = found.follows.and_then(|samples| usize::try_from(samples).ok())?;
+        let length = found.length.and_then(|samples| usize::try_from(samples).ok())?;
         let smooth = &self.slopes.smooth;
-        let back = usize::try_from(index - found.onset - self.slopes.delay()).ok()? + follows;
+        let back = usize::try_from(index - found.onset - self.slopes.delay()).ok()? + length;
         // Up to 0.6 s of it: longer pulses end in a slope that says little.
-        let len = follows.min(samples_in(self.rate, 600));
+        let len = length.min(samples_in(self.rate, 600));
         self.template.compare(len, |n| smooth.back(back.checked_sub(n)?).copied())
     }
 
     /// Hands a finished pressure beat to the gate.
     fn weigh(&mut self, found: &Found, beat: &Beat, clock: &Clock) {
         let Some(gating) = &mut self.gating else { return };
-        let mean = found.follows.and_then(|samples| {
+        let mean = found.length.and_then(|samples| {
             let len = usize::try_from(samples).ok()?;
             let end = usize::try_from(clock.index() - found.onset - self.slopes.delay()).ok()?;
             let smooth = &self.slopes.smooth;

@@ -1,6 +1,11 @@
 //! Recordings, spliced events, and any samples at all.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail loudly"
+)]
 
 #[path = "../../examples/record/mod.rs"]
 mod record;

@@ -19,8 +19,14 @@ impl Noise {
 /// Ventricular fibrillation as narrow-band noise: sine waves between 4 and 6 Hz with phases at random, so that height and shape wander (the
 /// model used by Clayton et al. 1994 and others to test detectors). Height about 1.
 pub(crate) fn fibrillation(seed: u64) -> impl Fn(f64) -> f64 {
+    narrow_band(seed, 4.0, 6.0)
+}
+
+/// Noise between two frequencies: twelve sine waves at random frequencies and phases.
+pub(crate) fn narrow_band(seed: u64, low: f64, high: f64) -> impl Fn(f64) -> f64 {
     let mut noise = Noise::new(seed);
-    let waves: Vec<(f64, f64)> =
-        (0..7).map(|n| (4.0 + f64::from(n) / 3.0, noise.next() * std::f64::consts::PI)).collect();
-    move |t| waves.iter().map(|(hertz, phase)| (t * hertz * std::f64::consts::TAU + phase).sin()).sum::<f64>() / 3.0
+    let waves: Vec<(f64, f64)> = (0..12)
+        .map(|_| (low + (high - low) * (noise.next() + 1.0) / 2.0, noise.next() * std::f64::consts::PI))
+        .collect();
+    move |t| waves.iter().map(|(hertz, phase)| (t * hertz * std::f64::consts::TAU + phase).sin()).sum::<f64>() / 3.5
 }
