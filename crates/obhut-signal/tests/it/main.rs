@@ -11,6 +11,7 @@
 mod record;
 
 mod beats;
+mod made;
 mod properties;
 mod recordings;
 mod spliced;

@@ -280,24 +280,35 @@ fn a_gap_is_no_event() {
     }
 }
 
-/// How often movement of a finger is taken for pulses while the heart stands still.
+/// How often movement of a finger is taken for pulses while the heart stands still: in one second of a hundred at most. And whatever the finger
+/// does, the silent ECG is raised.
 #[test]
 fn movement_rarely_hides_an_asystole() {
     for (low, high) in [(0.8, 2.5), (1.0, 1.5), (3.0, 8.0), (0.5, 8.0)] {
         let (mut contradicted, mut asked) = (0, 0);
-        for seed in 0..40 {
+        for seed in 0..15 {
             let Some(mut tracks) = tracks("a103l") else { return };
             ecg_is_still(&mut tracks);
-            for track in tracks.iter_mut().filter(|track| Sort::of(track.code) == Some(Sort::Pleth)) {
-                let wave = crate::synthetic::narrow_band(seed, low, high);
-                replace(track, |t, _| 0.5 + wave(t) * 0.07);
+            for track in &mut tracks {
+                track.samples.truncate(at(track, ONSET + 20));
+                if Sort::of(track.code) == Some(Sort::Pleth) {
+                    let wave = crate::synthetic::narrow_band(seed, low, high);
+                    replace(track, |t, _| 0.5 + wave(t) * 0.07);
+                }
             }
             play(&tracks, &mut Bed::new(Settings::published()), |bed, second| {
-                if (ONSET + 6..ONSET + 20).contains(&second) {
-                    asked += 1;
-                    let verdict = bed.verify(Claim::Asystole, seconds(second));
-                    contradicted += usize::from(matches!(verdict, Verdict::Contradicted(_)));
+                if second < ONSET + 6 {
+                    return;
                 }
+                let raised = bed.assess(seconds(second)).conditions;
+                let silent = |kind| matches!(kind, ConditionKind::Asystole { .. } | ConditionKind::NoBeats { .. });
+                assert!(
+                    raised.iter().any(|condition| silent(condition.kind)),
+                    "{low} to {high} Hz, {seed}: {raised:?}"
+                );
+                asked += 1;
+                let verdict = bed.verify(Claim::Asystole, seconds(second));
+                contradicted += usize::from(matches!(verdict, Verdict::Contradicted(_)));
             });
         }
         println!("movement {low} to {high} Hz: {contradicted} of {asked} contradicted");
