@@ -16,6 +16,7 @@ const CORES: &[&str] = &[
     "crates/obhut-charter/",
     "crates/obhut-wire/",
     "crates/obhut-wfdb/",
+    "crates/obhut-signal/",
     "crates/obhut-interop/",
     "crates/obhut-vault/",
     "crates/obhut-ledger/",

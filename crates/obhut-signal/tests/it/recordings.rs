@@ -3,7 +3,7 @@
 use crate::record::{Track, play, read};
 use crate::{recordings_folder, seconds};
 use obhut_model::Code;
-use obhut_signal::{Against, Bed, Claim, ConditionKind, Doubt, Gate, Lack, Settings, SignalQuality, Verdict};
+use obhut_signal::{Against, Bed, Claim, ConditionKind, Doubt, Gate, Lack, Settings, SignalQuality, Sort, Verdict};
 
 fn tracks(name: &str) -> Option<Vec<Track>> {
     recordings_folder().map(|folder| read(&folder, name).unwrap())
@@ -179,5 +179,32 @@ fn asking_later_gives_the_same_answer() {
                 assert_eq!(ask(second), before, "{name} {second}");
             }
         });
+    }
+}
+
+/// The delays that are promised.
+#[test]
+fn nothing_is_reported_later_than_promised() {
+    for name in ["100", "03700181", "mixedsignals", "a103l", "s25047/s25047-2704-05-04-10-44"] {
+        let Some(folder) = recordings_folder() else { return };
+        let (folder, name) =
+            name.split_once('/').map_or((folder.clone(), name), |(sub, name)| (folder.join(sub), name));
+        let tracks = read(&folder, name).unwrap();
+        let (mut ecg, mut pulse) = (0, 0);
+        play(&tracks, &mut Bed::new(Settings::published()), |bed, second| {
+            if second % 20 != 0 {
+                return;
+            }
+            for track in &tracks {
+                let late = bed.beats(track.code).map(|beat| beat.found_at.since(beat.at)).max().unwrap_or(0);
+                match Sort::of(track.code).unwrap() {
+                    Sort::Ecg => ecg = late.max(ecg),
+                    _ => pulse = late.max(pulse),
+                }
+            }
+        });
+        println!("{name}: beats at most {} ms late, pulses {} ms", ecg / 1000, pulse / 1000);
+        assert!(ecg <= i64::from(obhut_signal::ecg::DELAY_MS_MAX) * 1000, "{name}: {ecg} us");
+        assert!(pulse <= i64::from(obhut_signal::pulse::DELAY_MS_MAX) * 1000, "{name}: {pulse} us");
     }
 }
