@@ -19,6 +19,7 @@ mod mqtt;
 mod operator;
 mod planted;
 mod replay;
+mod restoring;
 mod signin;
 mod support;
 mod visitor;
