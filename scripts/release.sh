@@ -37,6 +37,10 @@ cp packaging/*.service packaging/obhut.toml docs/operation.md LICENSE "$dist/"
 cp charters/*.toml "$dist/charters/"
 
 echo "==> release: what the server links at run time"
+if grep -qa OBHUT_DANGER_BYPASS "$dist/obhut"; then
+    echo "!!! this program was built with \`test-bypass\`: it can go around decisions and records, and is not shipped" >&2
+    exit 1
+fi
 ldd "$dist/obhut" 2>&1 | sed -E 's/ \(0x[0-9a-f]+\)//; s/^\s*/    /' || true
 unexpected=$(ldd "$dist/obhut" 2>/dev/null | grep -vE 'linux-vdso|libc\.so|libm\.so|libgcc_s\.so|ld-linux|libpthread|libdl|statically|not a dynamic' || true)
 [ -z "$unexpected" ] || { echo "links more than it should: $unexpected" >&2; exit 1; }

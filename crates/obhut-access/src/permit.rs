@@ -122,6 +122,25 @@ impl Permit {
     }
 }
 
+/// The way around, to measure what decisions and records cost. SECURITY: a release is built without it.
+#[cfg(feature = "test-bypass")]
+impl Permit {
+    /// A permit that nobody decided on and nothing records.
+    #[must_use]
+    pub fn unchecked(
+        action: Action,
+        subject: Option<Subject>,
+        categories: Vec<Arc<str>>,
+        purpose: Arc<str>,
+        until: ServerTime,
+    ) -> Self {
+        let resource = obhut_ledger::ResourceRef { kind: Arc::from("unchecked"), id: None };
+        let (person, kind) = (PersonId::from_random([0; 16]), crate::PersonKind::Console);
+        let asked = Asked { person, kind, action, resource, subject, purpose, categories, case: None };
+        Self::new(asked, Arc::from("unchecked"), until, false)
+    }
+}
+
 /// A decision to let somebody take something away: a consent, a right, a device's way in. It may rest on a record that waits in the spool, and so it
 /// opens nothing.
 #[derive(Debug)]

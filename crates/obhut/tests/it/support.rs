@@ -97,6 +97,8 @@ impl Server {
         let log = std::fs::File::options().create(true).append(true).open(dir.path().join("log")).unwrap();
         let mut command = obhut(&dir.path().join("data"));
         command.env("OBHUT_LOG", level);
+        // Means nothing to a program without the feature `test-bypass`; every test that is refused something shows it.
+        command.env("OBHUT_DANGER_BYPASS", "1");
         command.arg("serve").arg("--charter").arg(charter);
         command.args(["--https", "127.0.0.1:0", "--gateway", "127.0.0.1:0"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
