@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("obhut-ledger", 1),
     ("obhut-access", 1),
     ("obhut-register", 1),
+    ("obhut-vitals", 1),
     ("obhut-store", 2),
     ("obhut-pki", 2),
     ("obhut-agent", 2),
@@ -42,6 +43,7 @@ const BESIDE: &[(&str, &str, &str)] = &[
     ("obhut-access", "obhut-charter", "its policies are made from the charter"),
     ("obhut-access", "obhut-ledger", "a permit is made from a decision and its entry"),
     ("obhut-register", "obhut-charter", "it counts days as the charter does"),
+    ("obhut-vitals", "obhut-charter", "a ward's alarm profile is declared in the charter"),
 ];
 
 /// Floors that hold pure cores: no runtime, socket, file, clock or database below them, however far down.

@@ -22,6 +22,7 @@ const CORES: &[&str] = &[
     "crates/obhut-ledger/",
     "crates/obhut-access/",
     "crates/obhut-register/",
+    "crates/obhut-vitals/",
 ];
 
 /// What a core never touches, and why.
