@@ -17,8 +17,10 @@
 //! says which of them is where in code and tests.
 
 pub mod alarm;
+pub mod care;
 mod form;
 pub mod limits;
+pub mod score;
 mod seconds;
 
 pub use seconds::Seconds;
