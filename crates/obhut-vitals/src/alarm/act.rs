@@ -173,7 +173,7 @@ impl Bed {
             let hold = super::stay::hold_of(&rule.condition, profile);
             for (_, track) in self.stay.board.tracks.iter_mut().filter(|(track_key, _)| track_key.alarm == key) {
                 if let Some(run) = track.current(now, hold) {
-                    track.mark(run, number);
+                    track.mark(run, number, run.from);
                 }
             }
         }

@@ -13,10 +13,14 @@ use super::track::{Class, Run, Track};
 use super::words::{AlarmType, Inactivation, Phase, State};
 use obhut_model::{DeviceId, DeviceTime, Quality, ServerTime};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// A state stands until it is taken back.
 pub(crate) const UNTIL_TAKEN_BACK: i64 = i64::MAX / 4;
+
+/// Reports of one state no further apart than this, in microseconds, are kept as one: a detector that repeats itself.
+const STATES_JOINED: i64 = 10_000_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct TrackKey {
@@ -62,6 +66,17 @@ pub(crate) struct Around<'a> {
     pub(crate) out: &'a mut Vec<What>,
 }
 
+/// What holds now.
+#[derive(Clone, Copy)]
+struct Level {
+    /// The most urgent step.
+    step: u8,
+    /// Whether fresh facts say so.
+    fresh: bool,
+    /// Since when any step holds.
+    from: i64,
+}
+
 /// The alarms of one place and what they rest on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Board {
@@ -92,7 +107,9 @@ impl Around<'_> {
 impl Board {
     /// Takes one fact in.
     pub(crate) fn note(&mut self, key: TrackKey, at: i64, class: Class, hold: i64) {
-        self.tracks.entry(key).or_default().note(at, class, hold);
+        // A state is told when it changes; what was told at different times stays apart, so that each has its own onset.
+        let joined = if hold >= UNTIL_TAKEN_BACK { STATES_JOINED } else { hold };
+        self.tracks.entry(key).or_default().note(at, class, joined);
     }
 
     /// Remembers the newest fact that spoke for the alarm.
@@ -136,13 +153,13 @@ impl Board {
         let delay = signal.delays.total().micros();
         for run in track.runs(around.micros(), plan.hold) {
             let number = match run.raised {
-                Some(number) => number,
-                None if run.until.saturating_sub(run.from) < delay => continue,
+                Some(_) => continue,
+                None if !run.lasted(delay) => continue,
                 None if run.current => self.raise_current(track_key, plan, run, around),
                 None => self.raise_late(track_key, plan, run, around),
             };
             if let Some(track) = self.tracks.get_mut(track_key) {
-                track.mark(run, number);
+                track.mark(run, number, run.from);
             }
         }
     }
@@ -150,8 +167,17 @@ impl Board {
     fn raise_current(&mut self, track: &TrackKey, plan: &Plan<'_>, run: Run, around: &mut Around<'_>) -> u32 {
         match self.alarms.get(&track.alarm) {
             // Another step or source of the same rule: one alarm, whose priority follows.
-            Some(alarm) if alarm.state == State::Active => return alarm.id.n,
-            Some(_) => self.release(&track.alarm, Cause::Superseded, around),
+            Some(alarm) if alarm.state == State::Active && self.supported(alarm, around.micros(), plan.hold) => {
+                return alarm.id.n;
+            }
+            // Latched, or its own run turned out to have ended before this one began.
+            Some(alarm) => {
+                let ended = self.ended_at(alarm, around.micros(), plan.hold);
+                if let Some(alarm) = self.alarms.get_mut(&track.alarm) {
+                    alarm.ended = alarm.ended.or(Some(DeviceTime::from_micros(ended)));
+                }
+                self.release(&track.alarm, Cause::Superseded, around);
+            }
             None => {}
         }
         let mut alarm = self.make(track, plan, run, around);
@@ -160,6 +186,21 @@ impl Board {
         around.emit(Phase::Start, Cause::Condition, &mut alarm);
         self.alarms.insert(track.alarm.clone(), alarm);
         number
+    }
+
+    /// Whether the run an alarm was raised for may still hold.
+    fn supported(&self, alarm: &Alarm, now: i64, hold: i64) -> bool {
+        self.track_keys(&alarm.id.key)
+            .iter()
+            .filter_map(|key| self.tracks.get(key).and_then(|track| track.current(now, hold)))
+            .any(|run| run.raised == Some(alarm.id.n))
+    }
+
+    /// When the run an alarm was raised for ended, as far as is known.
+    fn ended_at(&self, alarm: &Alarm, now: i64, hold: i64) -> i64 {
+        let tracks = self.track_keys(&alarm.id.key);
+        let runs = tracks.iter().filter_map(|key| self.tracks.get(key)).flat_map(|track| track.runs(now, hold));
+        runs.filter(|run| run.raised == Some(alarm.id.n)).map(|run| run.until).max().unwrap_or(now)
     }
 
     /// An episode whose facts arrived after it was over: signalled as latched, so that nobody misses it, unless the rule has an alarm now.
@@ -247,9 +288,9 @@ impl Board {
         alarm
     }
 
-    /// The most urgent step that holds, whether that is known from fresh facts, and since when.
-    fn level(&self, tracks: &[TrackKey], plan: &Plan<'_>, now: i64) -> Option<(u8, bool)> {
-        let mut level: Option<(u8, bool)> = None;
+    /// What holds now; `None`: nothing does.
+    fn level(&self, tracks: &[TrackKey], plan: &Plan<'_>, now: i64) -> Option<Level> {
+        let mut level: Option<Level> = None;
         for key in tracks {
             let Some(Some(_)) = plan.steps.get(usize::from(key.step)) else { continue };
             let Some(run) = self.tracks.get(key).and_then(|track| track.current(now, plan.hold)) else { continue };
@@ -257,11 +298,19 @@ impl Board {
             if run.raised.is_none() || (!fresh && self.outvoted(tracks, key, plan, now)) {
                 continue;
             }
-            level = match level {
-                Some((step, known)) if step == key.step => Some((step, known || fresh)),
-                Some((step, known)) if step > key.step => Some((step, known)),
-                _ => Some((key.step, fresh)),
-            };
+            let own = Level { step: key.step, fresh, from: run.from };
+            level = Some(match level {
+                Some(other) => Level {
+                    step: other.step.max(own.step),
+                    fresh: match other.step.cmp(&own.step) {
+                        Ordering::Less => own.fresh,
+                        Ordering::Equal => own.fresh || other.fresh,
+                        Ordering::Greater => other.fresh,
+                    },
+                    from: other.from.min(own.from),
+                },
+                None => own,
+            });
         }
         level
     }
@@ -278,14 +327,14 @@ impl Board {
         &mut self,
         key: &AlarmKey,
         plan: &Plan<'_>,
-        level: Option<(u8, bool)>,
+        level: Option<Level>,
         cause: Cause,
         around: &mut Around<'_>,
     ) {
         let Some(alarm) = self.alarms.get_mut(key) else { return };
-        let Some((step, fresh)) = level else {
+        let Some(Level { step, fresh, from }) = level else {
             if alarm.state == State::Active {
-                self.end(key, cause, around);
+                self.end(key, plan.hold, cause, around);
             } else {
                 let before = alarm.priority;
                 weigh(alarm, plan);
@@ -298,6 +347,16 @@ impl Board {
         alarm.state = State::Active;
         alarm.ended = None;
         alarm.step = step;
+        if alarm.onset.micros() != from {
+            // Facts that arrived late show that it began earlier, or later than was thought.
+            alarm.onset = DeviceTime::from_micros(from);
+            let (number, now) = (alarm.id.n, around.micros());
+            for (_, track) in self.tracks.iter_mut().filter(|(track, _)| track.alarm == *key) {
+                if let Some(run) = track.current(now, plan.hold).filter(|run| run.raised == Some(number)) {
+                    track.mark(run, number, from);
+                }
+            }
+        }
         let signal = signal_of(plan, step);
         if signal.latching && alarm.acknowledged.as_ref().is_none_or(|ack| ack.priority < signal.priority) {
             alarm.latched = alarm.latched.max(Some(step));
@@ -329,14 +388,8 @@ impl Board {
         }
     }
 
-    fn end(&mut self, key: &AlarmKey, cause: Cause, around: &mut Around<'_>) {
-        let ended = self
-            .track_keys(key)
-            .iter()
-            .filter_map(|key| self.tracks.get(key).and_then(Track::last))
-            .map(|(at, _)| at)
-            .max()
-            .unwrap_or_else(|| around.micros());
+    fn end(&mut self, key: &AlarmKey, hold: i64, cause: Cause, around: &mut Around<'_>) {
+        let ended = self.alarms.get(key).map_or(0, |alarm| self.ended_at(alarm, around.micros(), hold));
         let Some(mut alarm) = self.alarms.remove(key) else { return };
         alarm.ended = Some(DeviceTime::from_micros(ended));
         alarm.evidence = Evidence::Known;
@@ -428,6 +481,10 @@ fn report_priority(alarm: &mut Alarm, before: super::words::Priority, around: &m
         }
         around.emit(Phase::Escalate, cause, alarm);
     } else if alarm.priority < before {
+        // Should it become more urgent again, that is news again.
+        if let Some(ack) = &mut alarm.acknowledged {
+            ack.priority = ack.priority.min(alarm.priority);
+        }
         around.emit(Phase::Deescalate, cause, alarm);
     }
 }

@@ -24,8 +24,15 @@ struct Segment {
     breach: bool,
     from: i64,
     to: i64,
-    /// Number of the alarm raised for it.
-    raised: Option<u32>,
+    /// The alarm raised for it.
+    raised: Option<Raised>,
+}
+
+/// An alarm and the onset it was reported with: should the run turn out to be two, the part with that instant keeps the alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Raised {
+    number: u32,
+    onset: i64,
 }
 
 /// One stretch in which the condition held without a break that anybody knows of.
@@ -41,6 +48,22 @@ pub(crate) struct Run {
     pub(crate) current: bool,
 }
 
+/// How long after the fact time alone is looked at, at the latest: engines are ticked once a second.
+const TICK: i64 = 1_000_000;
+
+impl Run {
+    /// Whether it lasted `delay`. A run that is over counts if its own values say so, or if it stood long enough for a tick to have seen it:
+    /// a value that came back just in time must not make an alarm of what was none.
+    pub(crate) fn lasted(&self, delay: i64) -> bool {
+        let stood = self.until.saturating_sub(self.from);
+        if self.current {
+            stood >= delay
+        } else {
+            self.seen.saturating_sub(self.from) >= delay || stood >= delay.saturating_add(TICK)
+        }
+    }
+}
+
 /// Facts about one condition from one source.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Track {
@@ -50,7 +73,7 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// Takes a fact in. `hold`: how long a value stands for the present, at least one microsecond.
+    /// Takes a fact in. `hold`: facts no further apart than this that say the same are kept as one stretch.
     pub(crate) fn note(&mut self, at: i64, class: Class, hold: i64) {
         if self.floor.is_some_and(|floor| at <= floor) {
             return;
@@ -66,7 +89,28 @@ impl Track {
             Some(inside) if at <= inside.to => self.inside(next - 1, inside, at, breach),
             _ => self.beside(next, before, at, breach, hold),
         }
+        if !breach {
+            self.part(at);
+        }
         self.forget();
+    }
+
+    /// A calm fact made two runs of one: each gets an alarm of its own, as it would have in order.
+    fn part(&mut self, at: i64) {
+        let calm = self.segments.partition_point(|segment| segment.from <= at).saturating_sub(1);
+        let left = calm.checked_sub(1).and_then(|index| self.segments.get(index)).filter(|segment| segment.breach);
+        let right = self.segments.get(calm + 1).filter(|segment| segment.breach);
+        if left.is_none() || right.is_none() {
+            return;
+        }
+        let start = self.segments.iter().take(calm).rposition(|segment| !segment.breach).map_or(0, |index| index + 1);
+        for (index, segment) in self.segments.iter_mut().enumerate().skip(start) {
+            if !segment.breach && index != calm {
+                break;
+            }
+            let elsewhere = |raised: Raised| (raised.onset < at) != (index < calm);
+            segment.raised = segment.raised.filter(|raised| !elsewhere(*raised));
+        }
     }
 
     fn inside(&mut self, index: usize, inside: Segment, at: i64, breach: bool) {
@@ -164,11 +208,12 @@ impl Track {
                 Some(run) => {
                     run.until = until;
                     run.seen = segment.to;
-                    run.raised = segment.raised.or(run.raised);
+                    run.raised = segment.raised.map(|raised| raised.number).or(run.raised);
                     run.current = current;
                 }
                 None => {
-                    runs.push(Run { from: segment.from, until, seen: segment.to, raised: segment.raised, current });
+                    let raised = segment.raised.map(|raised| raised.number);
+                    runs.push(Run { from: segment.from, until, seen: segment.to, raised, current });
                 }
             }
             open = true;
@@ -195,11 +240,11 @@ impl Track {
         self.segments.last().map(|segment| (segment.to, !segment.breach))
     }
 
-    /// Remembers that `run` has alarm `n`.
-    pub(crate) fn mark(&mut self, run: Run, n: u32) {
+    /// Remembers that `run` has alarm `number`, reported with this onset.
+    pub(crate) fn mark(&mut self, run: Run, number: u32, onset: i64) {
         for segment in &mut self.segments {
             if segment.breach && segment.from >= run.from && segment.to <= run.seen {
-                segment.raised = Some(n);
+                segment.raised = Some(Raised { number, onset });
             }
         }
     }

@@ -63,16 +63,7 @@ impl Infusion {
     /// A watch that begins now.
     #[must_use]
     pub const fn new(plan: InfusionPlan, now: DeviceTime) -> Self {
-        Self {
-            plan,
-            now: now.micros(),
-            rate: None,
-            left: None,
-            total: None,
-            time: None,
-            near: false,
-            ended: false,
-        }
+        Self { plan, now: now.micros(), rate: None, left: None, total: None, time: None, near: false, ended: false }
     }
 
     /// Takes one value of the pump in; gives what began (`true`) or ended (`false`). Codes of no pump are ignored, and so are values that
@@ -112,10 +103,9 @@ impl Infusion {
             _ => (self.near, self.ended),
         };
         let near = near && !ended;
-        for (was, is, kind) in [
-            (&mut self.near, near, FindingKind::InfusionNearEnd),
-            (&mut self.ended, ended, FindingKind::InfusionEnded),
-        ] {
+        for (was, is, kind) in
+            [(&mut self.near, near, FindingKind::InfusionNearEnd), (&mut self.ended, ended, FindingKind::InfusionEnded)]
+        {
             if *was != is {
                 *was = is;
                 out.push((kind, is));
@@ -128,7 +118,9 @@ impl Infusion {
     #[must_use]
     pub fn state(&self) -> InfusionState {
         let fresh = |heard: Option<Heard>| {
-            heard.filter(|heard| self.now.saturating_sub(heard.at) <= self.plan.stale_after.micros()).and_then(|h| h.value)
+            heard
+                .filter(|heard| self.now.saturating_sub(heard.at) <= self.plan.stale_after.micros())
+                .and_then(|h| h.value)
         };
         let (rate, volume_left, time) = (fresh(self.rate), fresh(self.left), fresh(self.time));
         let time_left = match (rate, time, volume_left) {

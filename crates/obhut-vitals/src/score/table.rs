@@ -221,7 +221,8 @@ impl Table {
         let mut errors = Vec::new();
         let signed =
             [("id", &self.id), ("version", &self.version), ("approver", &self.approver), ("source", &self.source)];
-        errors.extend(signed.iter().filter(|(_, text)| text.trim().is_empty()).map(|(key, _)| TableError::Unsigned(key)));
+        errors
+            .extend(signed.iter().filter(|(_, text)| text.trim().is_empty()).map(|(key, _)| TableError::Unsigned(key)));
         if self.rows.is_empty() {
             errors.push(TableError::Rows(None));
         }
@@ -276,8 +277,6 @@ fn joined(ranges: &[Range]) -> bool {
 
 /// Points of `value`; `None` outside all ranges.
 pub(super) fn points(ranges: &[Range], value: i32) -> Option<u8> {
-    let inside = |range: &&Range| {
-        range.from.is_none_or(|from| from <= value) && range.to.is_none_or(|to| value <= to)
-    };
+    let inside = |range: &&Range| range.from.is_none_or(|from| from <= value) && range.to.is_none_or(|to| value <= to);
     ranges.iter().find(inside).map(|range| range.points)
 }

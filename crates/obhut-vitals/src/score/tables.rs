@@ -95,7 +95,13 @@ pub fn news2() -> Table {
             number(Parameter::Temperature, TEMPERATURE, 1, up_to(&[(350, 3), (360, 1), (380, 0), (390, 1)], 2)),
         ],
         bands: vec![
-            band("score.news2.none", 0, Some(12 * 3_600), "Mindestens alle 12 Stunden erneut erheben.", "At least every 12 hours."),
+            band(
+                "score.news2.none",
+                0,
+                Some(12 * 3_600),
+                "Mindestens alle 12 Stunden erneut erheben.",
+                "At least every 12 hours.",
+            ),
             band(
                 "score.news2.low",
                 1,
@@ -139,7 +145,9 @@ pub fn mews() -> Table {
         id: "mews".to_owned(),
         version: "Subbe 2001; ages of inputs 1 h measured, 4 h entered (2026)".to_owned(),
         approver: "to be approved by the house".to_owned(),
-        source: "Subbe CP et al., Validation of a modified Early Warning Score in medical admissions, QJM 2001;94:521-526".to_owned(),
+        source:
+            "Subbe CP et al., Validation of a modified Early Warning Score in medical admissions, QJM 2001;94:521-526"
+                .to_owned(),
         age_min: 16,
         in_pregnancy: false,
         rows: vec![
@@ -151,7 +159,13 @@ pub fn mews() -> Table {
         ],
         bands: vec![
             band("score.mews.low", 0, Some(12 * 3_600), "Weiter nach Anordnung erheben.", "Continue as ordered."),
-            band("score.mews.critical", 5, None, "Kritisch: sofort ärztlich beurteilen.", "Critical: immediate assessment by a clinician."),
+            band(
+                "score.mews.critical",
+                5,
+                None,
+                "Kritisch: sofort ärztlich beurteilen.",
+                "Critical: immediate assessment by a clinician.",
+            ),
         ],
         single: None,
     }

@@ -1,1 +1,14 @@
-//! Tests of the crate from outside.
+//! Tests of the crate from outside: one ward, played through; a model beside the engine; an oracle beside the scores.
+
+mod acts;
+mod care;
+mod injected;
+mod life;
+mod model;
+mod oracle;
+mod parts;
+mod restart;
+mod scores;
+mod statistics;
+mod support;
+mod way;
