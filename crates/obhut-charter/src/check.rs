@@ -4,6 +4,7 @@
 //! What always holds: all checks run, whatever the earlier ones found; a charter with an error never becomes [`Checked`].
 
 mod access;
+mod alarms;
 mod care;
 mod data;
 mod model;
@@ -17,10 +18,10 @@ mod role;
 use crate::decode::{Draft, decode};
 use crate::problem::{Problem, ProblemCode, Problems, Severity};
 use crate::schema::{
-    Access, Alarm, Bed, Charter, ConsentForm, Controller, Covers, Data, DeviceKind, DeviceModel, Entries, Id, Notice,
-    Project, Purpose, Recipient, Regime, Retention, Role, Send, Ward,
+    Access, Alarm, Alarms, Bed, Charter, ConsentForm, Controller, Covers, Data, DeviceKind, DeviceModel, Entries, Id,
+    Notice, Project, Purpose, Recipient, Regime, Retention, Role, Send, Ward,
 };
-use crate::{Date, Period, Rate};
+use crate::{At, Date, Period, Rate};
 use aws_lc_rs::digest;
 use obhut_model::{BedId, ModelId};
 use std::fmt::Write as _;
@@ -50,6 +51,7 @@ impl Charter {
             controller: Some(controller),
             ward: Some(ward),
             access: Some(access),
+            alarms,
             entries,
             ..
         } = draft
@@ -60,7 +62,7 @@ impl Charter {
             return Err(problems);
         }
         Ok(Checked {
-            charter: Self { name, controller, ward, access, entries },
+            charter: Self { name, controller, ward, access, alarms: alarms.map(At::into_inner), entries },
             warnings: problems,
             fingerprint: fingerprint(text.as_bytes()),
         })
@@ -102,6 +104,7 @@ fn semantic(draft: &Draft, today: Date) -> Vec<Problem> {
     network::check(&mut check);
     role::check(&mut check);
     outside::check(&mut check);
+    alarms::check(&mut check);
     care::check(&mut check);
     access::check(&mut check);
     check.problems
@@ -248,6 +251,12 @@ impl Checked {
     #[must_use]
     pub fn alarms(&self) -> &[Alarm] {
         &self.charter.entries.alarms
+    }
+
+    /// How alarms are signalled, paused and passed on; `None`: the ward has none.
+    #[must_use]
+    pub const fn alarm_rules(&self) -> Option<&Alarms> {
+        self.charter.alarms.as_ref()
     }
 
     /// How long access lasts, and what must stay apart.

@@ -3,6 +3,7 @@
 //!
 //! Works on the parser's own tree instead of derived code, because derived code stops at the first mistake (decision 0010).
 
+mod alarms;
 mod convert;
 mod fields;
 mod people;
@@ -11,7 +12,7 @@ mod sections;
 use crate::At;
 use crate::limits::{ENTRIES_MAX, FILE_BYTES_MAX};
 use crate::problem::{Problem, ProblemCode, shown};
-use crate::schema::{Access, Controller, Entries, Ward};
+use crate::schema::{Access, Alarms, Controller, Entries, Ward};
 use fields::Fields;
 pub(crate) use fields::nearest;
 use std::collections::HashSet;
@@ -26,6 +27,7 @@ pub(crate) struct Draft {
     pub(crate) controller: Option<Controller>,
     pub(crate) ward: Option<Ward>,
     pub(crate) access: Option<Access>,
+    pub(crate) alarms: Option<At<Alarms>>,
     pub(crate) entries: Entries,
     /// Whether the text was TOML at all.
     pub(crate) readable: bool,
@@ -59,6 +61,8 @@ pub(crate) fn decode(text: &str, problems: &mut Vec<Problem>) -> Draft {
     draft.controller = root.table("controller", sections::controller);
     draft.ward = root.table("ward", sections::ward);
     draft.access = root.table("access", people::access);
+    // One that cannot be read has said so; the charter is refused then.
+    draft.alarms = root.optional_table("alarms", alarms::alarms).flatten();
     let entries = &mut draft.entries;
     let broken = &mut draft.broken;
     entries.purposes = section(&mut root, "purpose", broken, sections::purpose);
@@ -70,7 +74,7 @@ pub(crate) fn decode(text: &str, problems: &mut Vec<Problem>) -> Draft {
     entries.retention = section(&mut root, "retention", broken, sections::retention);
     entries.recipients = section(&mut root, "recipient", broken, sections::recipient);
     entries.interfaces = section(&mut root, "interface", broken, sections::interface);
-    entries.alarms = section(&mut root, "alarm", broken, sections::alarm);
+    entries.alarms = section(&mut root, "alarm", broken, alarms::alarm);
     entries.gates = section(&mut root, "gate", broken, sections::gate);
     entries.kpis = section(&mut root, "kpi", broken, sections::kpi);
     entries.consent_forms = section(&mut root, "consent_form", broken, people::consent_form);

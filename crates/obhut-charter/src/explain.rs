@@ -6,13 +6,13 @@
 use crate::At;
 use crate::check::Checked;
 use crate::law::LegalGround;
-use crate::schema::{
-    Alarm, Contact, Data, DeviceModel, Gate, Purpose, Retention, RetentionStart, Role, Scope, UpdatePath,
-};
+use crate::schema::{Contact, Data, DeviceModel, Gate, Purpose, Retention, RetentionStart, Role, Scope, UpdatePath};
 use crate::speech::{Lang, Speech, list};
 
+mod alarms;
 mod network;
 mod people;
+pub(crate) use alarms::AlarmWords;
 
 /// The whole charter in plain words; plain text of at most a few pages, lines not wrapped.
 #[must_use]
@@ -362,44 +362,6 @@ impl Page<'_> {
             return self.none("none-retention");
         }
         lines.iter().for_each(|line| self.item(line));
-    }
-
-    fn alarms(&mut self) {
-        self.heading("heading-alarms");
-        if self.checked.alarms().is_empty() {
-            return self.none("none-alarms");
-        }
-        for alarm in self.checked.alarms() {
-            let line = self.alarm(alarm);
-            self.item(&line);
-        }
-    }
-
-    fn alarm(&self, alarm: &Alarm) -> String {
-        let s = &self.speech;
-        let info = self.checked.data(&alarm.data).and_then(|data| data.code.info());
-        let limit = |key: &str, limit: &Option<At<obhut_model::Decimal>>| {
-            limit.as_ref().map(|limit| s.say(key, &[("limit", (&s.quantity(**limit, info)).into())]))
-        };
-        let limits: Vec<String> =
-            limit("alarm-below", &alarm.below).into_iter().chain(limit("alarm-above", &alarm.above)).collect();
-        let delay = match alarm.delay.seconds() {
-            0 => String::new(),
-            seconds => s.say("alarm-delay", &[("seconds", (&s.count(seconds)).into())]),
-        };
-        let latching = if *alarm.latching { s.word("alarm-latching") } else { String::new() };
-        let priority = s.word(&format!("priority-{}", alarm.priority.as_str()));
-        s.say(
-            "alarm-line",
-            &[
-                ("name", s.name(info).into()),
-                ("id", alarm.data.as_str().into()),
-                ("priority", (&priority).into()),
-                ("limits", (&limits.join(", ")).into()),
-                ("delay", (&delay).into()),
-                ("latching", (&latching).into()),
-            ],
-        )
     }
 
     fn gates(&mut self) {

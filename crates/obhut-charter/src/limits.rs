@@ -42,3 +42,8 @@ pub const BREAK_GLASS_SECONDS_MAX: u64 = 4 * 3_600;
 pub const REVIEW_SECONDS_MAX: u64 = 7 * 86_400;
 /// Longest time rights may outlast a discharge, in seconds; a quarter of a year is about what a statutory billing needs.
 pub const AFTER_DISCHARGE_SECONDS_MAX: u64 = 92 * 86_400;
+
+/// Longest time until the loss of a device, link, gateway, server or store is signalled, in seconds.
+pub const LOSS_SIGNAL_SECONDS_MAX: u64 = 5;
+/// Most parts of a combined alarm.
+pub const COMBINED_PARTS_MAX: usize = 8;

@@ -9,10 +9,12 @@ use obhut_model::{BedId, Code, Decimal, ModelId, WardId};
 use std::fmt;
 use std::sync::Arc;
 
+mod alarms;
 mod words;
+pub use alarms::{Alarm, Alarms, CallStep, Combined, Escalation, Part, Settable, Signal};
 pub use words::{
-    Approver, Attestation, ContractKind, Covers, DeviceKind, Direction, InterfaceKind, Permission, Priority, Protocol,
-    Regime, Relation, RetentionStart, Stage, UpdatePath, Word,
+    AlarmFinding, AlarmPart, Approver, Attestation, ContractKind, Covers, DeviceKind, Direction, InterfaceKind,
+    PauseBreak, Permission, Priority, Protocol, Regime, Relation, RetentionStart, Stage, UpdatePath, Word,
 };
 
 /// A whole charter. [`Charter::parse`] is the only way to get one.
@@ -26,6 +28,8 @@ pub struct Charter {
     pub ward: Ward,
     /// How long access lasts, and what must stay apart.
     pub access: Access,
+    /// How alarms are signalled; absent: the ward has none.
+    pub alarms: Option<Alarms>,
     /// Everything declared.
     pub entries: Entries,
 }
@@ -405,23 +409,6 @@ pub struct Assessment {
     pub signed_on: Date,
     /// Last day it counts.
     pub expiry: Date,
-}
-
-/// `[[alarm]]`: limits a bed starts with, until someone sets its own.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Alarm {
-    /// Which numeric.
-    pub data: At<Id>,
-    /// How urgent (IEC 60601-1-8).
-    pub priority: At<Priority>,
-    /// Alarm when lower than this.
-    pub below: Option<At<Decimal>>,
-    /// Alarm when higher than this.
-    pub above: Option<At<Decimal>>,
-    /// How long the limit must be passed first.
-    pub delay: At<Period>,
-    /// Whether the signal stays after the condition ended, until acknowledged.
-    pub latching: At<bool>,
 }
 
 /// `[[gate]]`: what must be shown before the next step.

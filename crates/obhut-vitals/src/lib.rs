@@ -19,6 +19,7 @@
 pub mod alarm;
 pub mod care;
 mod form;
+pub mod from_charter;
 pub mod limits;
 pub mod score;
 mod seconds;

@@ -68,6 +68,13 @@ pub(super) fn check(check: &mut Check<'_>) {
     for x in &e.alarms {
         data.refer(check, &x.data);
     }
+    if let Some(alarms) = &check.draft.alarms {
+        alarms.always.iter().for_each(|id| data.refer(check, id));
+        alarms.combined.iter().flat_map(|combined| &combined.limits).for_each(|(id, ..)| data.refer(check, id));
+        let called =
+            alarms.escalation.iter().flat_map(|escalation| &escalation.steps).filter_map(|step| step.role.as_ref());
+        called.for_each(|id| roles.refer(check, id));
+    }
     for id in e.gates.iter().flat_map(|gate| &gate.kpis) {
         kpis.refer(check, id);
     }

@@ -7,13 +7,13 @@ use super::convert::{
     text, word,
 };
 use super::fields::{Fields, Refusal, Value};
+use crate::At;
 use crate::limits::{MESSAGES_PER_SECOND_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_MIN};
 use crate::problem::ProblemCode;
 use crate::schema::{
-    Alarm, Assessment, Bed, Contact, Contract, Controller, Data, DeviceModel, Firmware, Flow, Gate, Interface, Kpi,
-    Pledge, Protocol, Purpose, Recipient, Relation, Retention, Role, Scope, Send, Training, Ward, Zone,
+    Assessment, Bed, Contact, Contract, Controller, Data, DeviceModel, Firmware, Flow, Gate, Interface, Kpi, Pledge,
+    Protocol, Purpose, Recipient, Relation, Retention, Role, Scope, Send, Training, Ward, Zone,
 };
-use crate::{At, Period, PeriodUnit};
 use toml::de::DeValue;
 
 pub(super) fn controller(f: &mut Fields<'_, '_>) -> Option<Controller> {
@@ -300,16 +300,6 @@ pub(super) fn interface(f: &mut Fields<'_, '_>) -> Option<Interface> {
         recipient: recipient?,
         assessment: assessment?,
     })
-}
-
-pub(super) fn alarm(f: &mut Fields<'_, '_>) -> Option<Alarm> {
-    let data = f.required("data", id);
-    let priority = f.required("priority", word);
-    let below = f.optional("below", decimal);
-    let above = f.optional("above", decimal);
-    let delay = f.or("delay", Period::new(0, PeriodUnit::Second), period);
-    let latching = f.or("latching", false, boolean);
-    Some(Alarm { data: data?, priority: priority?, below: below?, above: above?, delay: delay?, latching: latching? })
 }
 
 pub(super) fn gate(f: &mut Fields<'_, '_>) -> Option<Gate> {

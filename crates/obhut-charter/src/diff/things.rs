@@ -4,8 +4,8 @@ use super::{Concern, Effect};
 use crate::check::Checked;
 use crate::law::LegalGround;
 use crate::schema::{
-    Access, Alarm, ConsentForm, Contact, Data, DeviceModel, Entries, Flow, Gate, Interface, Kpi, Project, Purpose,
-    Recipient, Retention, Role, Scope,
+    Access, Alarm, Alarms, ConsentForm, Contact, Data, DeviceModel, Entries, Flow, Gate, Interface, Kpi, Project,
+    Purpose, Recipient, Retention, Role, Scope,
 };
 use crate::speech::Speech;
 use crate::{At, Date, Period};
@@ -100,6 +100,7 @@ impl Maker<'_> {
         out.extend(e.recipients.iter().map(|x| self.recipient(x)));
         out.extend(e.interfaces.iter().map(|x| self.interface(x)));
         out.extend(e.alarms.iter().map(|x| self.alarm(x)));
+        out.extend(self.checked.alarm_rules().map(|x| self.alarm_rules(x)));
         out.extend(e.gates.iter().map(|x| self.gate(x)));
         out.extend(e.kpis.iter().map(|x| self.kpi(x)));
         out.push(self.access(self.checked.access()));
@@ -336,15 +337,48 @@ impl Maker<'_> {
     fn alarm(&self, x: &Alarm) -> Thing {
         let info = self.checked.data(&x.data).and_then(|data| data.code.info());
         let limit = |limit: &Option<At<Decimal>>| limit.as_ref().map(|limit| self.s.quantity(**limit, info));
+        let settable = |x: &At<crate::schema::Settable>| {
+            format!("{} – {}", self.s.quantity(x.from, info), self.s.quantity(x.to, info))
+        };
         let fields = vec![
             maybe("below", limit(&x.below)),
             maybe("above", limit(&x.above)),
+            maybe("falls", limit(&x.falls)),
+            maybe("rises", limit(&x.rises)),
+            maybe("over", x.over.as_ref().map(|over| self.s.period(**over))),
+            maybe("hysteresis", limit(&x.hysteresis)),
             one("delay", self.s.period(*x.delay)),
+            one("signal_delay", self.s.period(*x.signal_delay)),
             one("latching", self.s.yes_no(*x.latching)),
+            maybe("settable", x.settable.as_ref().map(settable)),
         ];
         let shown = format!("{}, {}", *x.data, self.s.word(&format!("priority-{}", x.priority.as_str())));
         let thing = self.thing("alarm", &shown, Concern::Staff, Effect::Other, fields);
-        Thing { id: format!("{}/{}", *x.data, x.priority.as_str()), ..thing }
+        let sort = if x.is_trend() { "/change" } else { "" };
+        Thing { id: format!("{}/{}{sort}", *x.data, x.priority.as_str()), ..thing }
+    }
+
+    fn alarm_rules(&self, x: &Alarms) -> Thing {
+        let speech = crate::explain::AlarmWords { s: self.s, checked: self.checked };
+        let fields = vec![
+            one("audio_pause_max", self.s.period(*x.audio_pause_max)),
+            one("alarm_pause_max", self.s.period(*x.alarm_pause_max)),
+            one("audio_pause_broken_by", self.s.word(&format!("break-{}", x.audio_pause_broken_by.as_str()))),
+            one("audio_off", self.s.yes_no(*x.audio_off)),
+            one("update_every", self.s.period(*x.update_every)),
+            set("always", x.always.iter().map(ToString::to_string), Effect::Other),
+            maybe("score", x.score.as_ref().map(ToString::to_string)),
+            maybe("score_every", x.score_every.as_ref().map(|every| self.s.period(**every))),
+            set(
+                "technical",
+                x.technical.iter().map(|part| speech.part(part.kind.as_str(), &part.signal)),
+                Effect::Other,
+            ),
+            set("finding", x.finding.iter().map(|part| speech.part(part.kind.as_str(), &part.signal)), Effect::Other),
+            set("combined", x.combined.iter().map(|combined| speech.combined(combined)), Effect::Other),
+            set("escalation", x.escalation.iter().map(|escalation| speech.escalation(escalation)), Effect::Other),
+        ];
+        self.thing("alarms", &"", Concern::Staff, Effect::Other, fields)
     }
 
     fn gate(&self, x: &Gate) -> Thing {

@@ -196,6 +196,10 @@ codes! {
     AlarmTwice = "alarm_twice",
     /// A more urgent limit inside a less urgent one.
     AlarmPriorityReversed = "alarm_priority_reversed",
+    /// Alarms that are not whole: something is missing, contradicts itself or could never sound.
+    AlarmIncomplete = "alarm_incomplete",
+    /// The loss of a part signalled too late.
+    AlarmTooLate = "alarm_too_late",
     /// A gate nobody signs.
     GateWithoutApprover = "gate_without_approver",
     /// A figure without a target, or with two that exclude each other.

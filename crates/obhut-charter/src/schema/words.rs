@@ -269,6 +269,72 @@ words! {
         High = "high",
     }
 
+    /// What can go wrong with equipment, links and signals, and is an alarm.
+    AlarmPart {
+        /// A sensor or electrode is off.
+        LeadOff = "lead-off",
+        /// A watched value is missing or stale.
+        NoSignal = "no-signal",
+        /// The device or a detector doubts the value.
+        SuspectData = "suspect-data",
+        /// A device is gone.
+        DeviceLost = "device-lost",
+        /// The link to a bed is gone.
+        LinkLost = "link-lost",
+        /// A battery is low.
+        LowBattery = "low-battery",
+        /// A device's clock is off.
+        ClockOff = "clock-off",
+        /// Values arrive from a bed in standby.
+        StandbyValues = "standby-values",
+        /// Nobody answered to the end of the escalation.
+        Unanswered = "unanswered",
+        /// A gateway is gone.
+        GatewayLost = "gateway-lost",
+        /// A server is gone.
+        ServerLost = "server-lost",
+        /// The store does not store.
+        StoreLost = "store-lost",
+        /// The ledger does not record.
+        LedgerLost = "ledger-lost",
+        /// A display of the ward does not answer.
+        DisplayLost = "display-lost",
+    }
+
+    /// What detectors find, and is an alarm where it is declared.
+    AlarmFinding {
+        /// No heart beat.
+        Asystole = "asystole",
+        /// Ventricular fibrillation or flutter.
+        VentricularFibrillation = "ventricular-fibrillation",
+        /// Ventricular tachycardia.
+        VentricularTachycardia = "ventricular-tachycardia",
+        /// Extremely slow.
+        ExtremeBradycardia = "extreme-bradycardia",
+        /// Extremely fast.
+        ExtremeTachycardia = "extreme-tachycardia",
+        /// No breath.
+        Apnoea = "apnoea",
+        /// The patient left a bed that is watched.
+        BedExit = "bed-exit",
+        /// A fall.
+        Fall = "fall",
+        /// Time to turn the patient.
+        RepositioningDue = "repositioning-due",
+        /// An infusion ends soon.
+        InfusionNearEnd = "infusion-near-end",
+        /// An infusion has ended.
+        InfusionEnded = "infusion-ended",
+    }
+
+    /// Which new alarm ends an audio pause.
+    PauseBreak {
+        /// One more urgent than all that were there when the pause began.
+        MoreUrgent = "more-urgent",
+        /// Any.
+        Any = "any",
+    }
+
     /// Which step a gate opens.
     Stage {
         /// The pilot.
@@ -299,6 +365,23 @@ impl Covers {
     #[must_use]
     pub const fn is_stored(self) -> bool {
         !matches!(self, Self::TreatmentRecord | Self::SecurityLog | Self::DeviceTelemetry)
+    }
+}
+
+impl AlarmPart {
+    /// Whether it is the loss of a part of the system, which has to be signalled soon.
+    #[must_use]
+    pub const fn is_loss(self) -> bool {
+        matches!(
+            self,
+            Self::DeviceLost
+                | Self::LinkLost
+                | Self::GatewayLost
+                | Self::ServerLost
+                | Self::StoreLost
+                | Self::LedgerLost
+                | Self::DisplayLost
+        )
     }
 }
 

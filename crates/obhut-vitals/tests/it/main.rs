@@ -2,6 +2,7 @@
 
 mod acts;
 mod care;
+mod charter;
 mod injected;
 mod life;
 mod model;
