@@ -23,6 +23,27 @@ impl Report {
         self.broken.push(line.into());
     }
 
+    /// How many rules are broken.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.broken.len()
+    }
+
+    /// Prints what was found.
+    fn print(&self) -> ExitCode {
+        for line in &self.noted {
+            println!("    note: {line}");
+        }
+        for line in &self.broken {
+            println!("    {line}");
+        }
+        if self.broken.is_empty() {
+            return ExitCode::SUCCESS;
+        }
+        println!("    {} rule(s) broken", self.broken.len());
+        ExitCode::FAILURE
+    }
+
     /// Worth a look, but not wrong in itself.
     pub(crate) fn noted(&mut self, line: impl Into<String>) {
         self.noted.push(line.into());
@@ -44,19 +65,25 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     decisions::check(&root, &files, &mut report)?;
     sources::check(&root, &files, &mut report);
     hashes::check(&root, &files, &mut report);
+    crate::trace::check(&root, &files, &mut report)?;
+    Ok(report.print())
+}
 
-    for line in &report.noted {
-        println!("    note: {line}");
-    }
-    for line in &report.broken {
-        println!("    {line}");
-    }
-    Ok(if report.broken.is_empty() {
-        ExitCode::SUCCESS
+/// Writes the trace of the alarm requirements, or only checks it.
+///
+/// # Errors
+/// If something cannot be read or written.
+pub(crate) fn trace(only_check: bool) -> anyhow::Result<ExitCode> {
+    let root = root()?;
+    let files = tracked(&root)?;
+    let report = if only_check {
+        let mut report = Report::default();
+        crate::trace::check(&root, &files, &mut report)?;
+        report
     } else {
-        println!("    {} rule(s) broken", report.broken.len());
-        ExitCode::FAILURE
-    })
+        crate::trace::write(&root, &files)?
+    };
+    Ok(report.print())
 }
 
 /// The directory of the root manifest.

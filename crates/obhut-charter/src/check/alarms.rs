@@ -204,7 +204,7 @@ fn combinations(check: &mut Check<'_>, alarms: &Alarms) {
         let parts = combined.limits.len();
         let one_each = combined.limits.iter().all(|(_, below, above)| below.is_some() != above.is_some());
         let enough = combined.at_least.as_ref().is_none_or(|n| usize::from(**n) <= parts);
-        if parts < 2 || parts > crate::limits::COMBINED_PARTS_MAX || !one_each || !enough {
+        if !(2..=crate::limits::COMBINED_PARTS_MAX).contains(&parts) || !one_each || !enough {
             let message = format!("combination `{}` can never hold, or is none", *combined.id);
             let hint = format!(
                 "list 2 to {} parts, each with `below` or `above`, and no more `at_least` than parts",

@@ -323,6 +323,7 @@ impl Board {
         })
     }
 
+    /// Brings one alarm up to the level that holds; a latched step keeps it. `// REQ-ALM-001 REQ-ALM-002`
     fn reconcile(
         &mut self,
         key: &AlarmKey,

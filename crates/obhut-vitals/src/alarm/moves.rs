@@ -129,7 +129,7 @@ impl Engine {
         named.or_else(|| self.profiles.iter().find(|profile| profile.id == self.default))
     }
 
-    /// Puts other profiles in force, as a new charter asks for. Alarms whose rules stay go on; limits set at the bedside stay.
+    /// Puts other profiles in force, as a new charter asks for. Alarms whose rules stay go on; limits set at the bedside stay. `// REQ-ALM-018`
     ///
     /// # Errors
     /// [`EngineError`] if one is wrong or the default is missing; the old ones stay in force then.

@@ -1,4 +1,10 @@
 //! Tests of the crate from outside: one ward, played through; a model beside the engine; an oracle beside the scores.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code; helpers lie outside the test functions"
+)]
 
 mod acts;
 mod care;
