@@ -6,6 +6,9 @@
 //!
 //! INVARIANT: a value leaves here with the time it was taken; whether it is still current is decided by the reader from that time, the
 //! stream's period and the tick, never assumed.
+//!
+//! INVARIANT: what was measured on one patient is never shown at the bed of the next: a value from before the bed was taken, or before the device
+//! came to it, is dropped when the plan changes and not let in afterwards.
 
 mod encode;
 mod plan;
@@ -17,12 +20,12 @@ use bytes::Bytes;
 use encode::WaveBatch;
 use obhut_charter::rules::Rules;
 use obhut_gateway::{Clock, LiveSink, SessionEvent};
-use obhut_model::{BedId, Code, DeviceId, Numeric, ServerTime, Wave};
+use obhut_model::{BedId, Code, DeviceId, DeviceTime, Numeric, ServerTime, Wave};
 use obhut_store::DeviceState;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
@@ -68,7 +71,27 @@ struct Stream {
 struct DeviceLive {
     online: AtomicBool,
     heard: AtomicU64,
+    /// Nothing measured before is shown, microseconds of ward time.
+    shown_from: AtomicI64,
     inner: Mutex<DeviceInner>,
+}
+
+impl DeviceLive {
+    /// Forgets what was measured before `from`, and shows nothing of it that still comes.
+    fn show_from(&self, from: Option<DeviceTime>) {
+        let from = from.map_or(i64::MIN, DeviceTime::micros);
+        if self.shown_from.swap(from, Ordering::AcqRel) == from {
+            return;
+        }
+        let mut inner = self.inner.lock();
+        inner.waves = WaveBatch::default();
+        for stream in &mut inner.streams {
+            if stream.newest.is_some_and(|newest| newest.taken_at.micros() < from) {
+                stream.newest = None;
+                stream.unsent = false;
+            }
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -144,7 +167,13 @@ impl LiveWard {
         let kept = plan.devices.iter().map(|device| {
             (device.id.clone(), old.get(&device.id).cloned().unwrap_or_else(|| Arc::new(DeviceLive::default())))
         });
-        self.devices.store(Arc::new(kept.collect()));
+        let kept: HashMap<DeviceId, Arc<DeviceLive>> = kept.collect();
+        for device in &plan.devices {
+            if let Some(live) = kept.get(&device.id) {
+                live.show_from(plan.shown_from(device));
+            }
+        }
+        self.devices.store(Arc::new(kept));
         self.plan.store(Arc::new(plan));
         drop(guard);
         self.dirty.store(true, Ordering::Release);
@@ -309,6 +338,7 @@ impl LiveSink for LiveWard {
         let now = self.clock.now();
         live.heard.store(u64::try_from(now.micros()).unwrap_or(0), Ordering::Relaxed);
         let watched = self.clients() > 0;
+        let from = live.shown_from.load(Ordering::Acquire);
         let mut inner = live.inner.lock();
         let DeviceInner { streams, waves: batch, .. } = &mut *inner;
         for numeric in numerics {
@@ -319,7 +349,8 @@ impl LiveSink for LiveWard {
             let Some(stream) = streams.get_mut(at) else { continue };
             stream.places = numeric.step.places();
             // A value from the device's buffer must not replace a newer one.
-            if stream.newest.is_none_or(|newest| newest.taken_at <= numeric.taken_at) {
+            let own = numeric.taken_at.micros() >= from;
+            if own && stream.newest.is_none_or(|newest| newest.taken_at <= numeric.taken_at) {
                 stream.newest = Some(*numeric);
                 stream.unsent = true;
             }
@@ -335,7 +366,8 @@ impl LiveSink for LiveWard {
                 stream.wave = Some(meaning);
                 self.dirty.store(true, Ordering::Release);
             }
-            if watched && !wave.quality.has(obhut_model::Quality::LATE) {
+            let own = wave.start.micros() >= from;
+            if watched && own && !wave.quality.has(obhut_model::Quality::LATE) {
                 batch.push(stream.index, wave, WAVE_BYTES_MAX);
             }
         }

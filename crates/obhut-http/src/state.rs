@@ -265,27 +265,33 @@ impl AppState {
         let beds = charter
             .beds
             .iter()
-            .map(|(id, label)| PlanBed {
-                id: id.clone(),
-                label: label.clone(),
-                occupied: in_beds.iter().any(|stay| stay.bed == *id && open(stay.from, stay.to)),
+            .map(|(id, label)| {
+                let lies = in_beds.iter().find(|stay| stay.bed == *id && open(stay.from, stay.to));
+                let left = in_beds.iter().filter(|stay| stay.bed == *id).filter_map(|stay| stay.to).max();
+                PlanBed {
+                    id: id.clone(),
+                    label: label.clone(),
+                    occupied: lies.is_some(),
+                    since: lies.map(|stay| stay.from).or(left),
+                }
             })
             .collect();
         let devices = records
             .into_iter()
-            .map(|record| LiveDevice {
-                kind: charter
-                    .checked
-                    .model_kind(&record.model)
-                    .map_or_else(|| "device".to_owned(), |kind| kind.as_str().to_owned()),
-                life_supporting: charter.rules.models.get(&record.model).is_some_and(|model| model.life_supporting),
-                bed: at_beds
-                    .iter()
-                    .find(|stay| stay.device == record.id && open(stay.from, stay.to))
-                    .map(|stay| stay.bed.clone()),
-                id: record.id,
-                model: record.model,
-                state: record.state,
+            .map(|record| {
+                let stands = at_beds.iter().find(|stay| stay.device == record.id && open(stay.from, stay.to));
+                LiveDevice {
+                    kind: charter
+                        .checked
+                        .model_kind(&record.model)
+                        .map_or_else(|| "device".to_owned(), |kind| kind.as_str().to_owned()),
+                    life_supporting: charter.rules.models.get(&record.model).is_some_and(|model| model.life_supporting),
+                    bed: stands.map(|stay| stay.bed.clone()),
+                    placed: stands.map(|stay| stay.from),
+                    id: record.id,
+                    model: record.model,
+                    state: record.state,
+                }
             })
             .collect();
         let (ward, name) = charter.ward.clone();

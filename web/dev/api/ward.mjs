@@ -50,6 +50,12 @@ export default (world) => {
       }
       return { kind: "numeric", thinned: true, points };
     }],
+    ["GET", "/patients/:subject/cases", ({ params, session, can }) => {
+      const bed = bedOf(params.subject);
+      if (!can("bind") || !bed) return fail(403, "refused");
+      const physician = { physician: "p-physician", name: "Dr. Beispiel", mine: session.role[0] === "physician" };
+      return { cases: [1, 4].includes(ward.beds.indexOf(bed)) ? [physician] : [], staff: [physician, { physician: "p-other", name: "Dr. Zweite", mine: false }] };
+    }],
     ["PUT", "/beds/:bed/patient", ({ params, body, can }) => {
       if (!can("bind")) return fail(403, "refused");
       const bed = ward.beds.find((each) => each.id === params.bed);

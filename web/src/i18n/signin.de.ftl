@@ -44,6 +44,7 @@ problem-wrong_challenge = Die Antwort gehört zu einer anderen Anmeldung. Bitte 
 problem-person_disabled = Dieses Konto ist geschlossen.
 problem-recipient_not_in_force = Der Vertrag oder die Verpflichtung zur Verschwiegenheit Ihrer Firma ist abgelaufen.
 problem-no_pledge = Ihre eigene Verpflichtung zur Verschwiegenheit fehlt oder ist abgelaufen.
+problem-no_passkey = Diese Anmeldung begann mit einem Link und ließe sich nicht wieder entsperren. Melden Sie sich stattdessen ab.
 problem-no_role = Zu keiner Ihrer Gruppen gehört hier eine Rolle.
 problem-other_person = Diesen Bildschirm hat jemand anderes gesperrt. Bitte die Person wechseln.
 problem-link_not_for_this = Dieser Link öffnet hier keine Sitzung.

@@ -44,6 +44,7 @@ problem-wrong_challenge = The answer belongs to another sign-in. Please begin ag
 problem-person_disabled = This account is closed.
 problem-recipient_not_in_force = The contract or the pledge of secrecy of your firm has expired.
 problem-no_pledge = Your own pledge of secrecy is missing or has expired.
+problem-no_passkey = This session began with a link and could not be unlocked again. Sign out instead.
 problem-no_role = None of your groups has a role here.
 problem-other_person = Somebody else locked this screen. Please switch the user.
 problem-link_not_for_this = This link does not open a session here.

@@ -154,6 +154,10 @@ fn row(state: &AppState, entry: &Entry, with_note: bool) -> Value {
         Actor::Device(device) => json!({"kind": "device", "id": device.as_str(), "name": null}),
         Actor::System => json!({"kind": "system", "id": "system", "name": null}),
     };
+    let charter = state.charter.load();
+    let both = |text: &obhut_charter::schema::Text| json!({"de": text.de, "en": text.en});
+    let role = event.role.as_deref().and_then(|role| charter.checked.role(role)).map(|role| both(&role.text));
+    let purpose = event.purpose.as_deref().and_then(|id| charter.checked.purpose(id)).map(|purpose| both(&purpose.text));
     let (outcome, why) = match &event.outcome {
         Outcome::Success => ("success", None),
         Outcome::Denied(why) => ("denied", Some(why)),
@@ -161,7 +165,7 @@ fn row(state: &AppState, entry: &Entry, with_note: bool) -> Value {
     };
     json!({
         "index": entry.index, "at": event.at.micros(), "kind": event.kind.word(), "action": &*event.action, "actor": actor,
-        "role": event.role.as_deref(), "organisation": event.organisation.as_deref(), "purpose": event.purpose.as_deref(),
+        "role": event.role.as_deref(), "role_text": role, "purpose_text": purpose, "organisation": event.organisation.as_deref(), "purpose": event.purpose.as_deref(),
         "resource": {"kind": &*event.resource.kind, "id": event.resource.id.as_deref()}, "subject": event.subject,
         "categories": event.categories.iter().map(|c| &**c).collect::<Vec<_>>(), "outcome": outcome, "why": why.map(|w| &**w),
         "channel": event.origin.channel.word(), "address": event.origin.address.map(|a| a.to_string()),

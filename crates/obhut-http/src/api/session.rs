@@ -301,6 +301,13 @@ async fn active(_: Who) -> StatusCode {
 
 async fn lock(State(state): State<Arc<AppState>>, here: Here) -> Result<StatusCode, ApiError> {
     let signed = here.signed()?;
+    if signed.assurance == Assurance::Link {
+        return Err(ApiError::conflict(
+            "no_passkey",
+            "this session began with a link and could not be unlocked again",
+            "sign out instead",
+        ));
+    }
     state.signin.sessions.lock(signed.session).ok_or_else(ApiError::signed_out)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -349,14 +349,16 @@ async fn devices(State(state): State<Arc<AppState>>, who: Who) -> Result<Json<Va
     let work = state.clone();
     let (records, (places, _)) = blocking(move || Ok((work.records.devices()?, work.records.bindings()?))).await?;
     let now = DeviceTime::from_micros(state.clock.now().micros());
+    let charter = state.charter.load();
     let rows: Vec<Value> = records
         .iter()
         .map(|device| {
             let bed = places
                 .iter()
                 .find(|place| place.device == device.id && place.from <= now && place.to.is_none_or(|to| now < to))
-                .map(|place| place.bed.as_str().to_owned());
-            json!({"id": device.id, "model": device.model, "serial": device.serial, "bed": bed,
+                .map(|place| &place.bed);
+            let label = charter.beds.iter().find(|(id, _)| Some(id) == bed).map(|(_, label)| label);
+            json!({"id": device.id, "model": device.model, "serial": device.serial, "bed": bed, "bed_label": label,
                    "state": match device.state { obhut_store::DeviceState::Invited => "invited", obhut_store::DeviceState::Enrolled => "enrolled", obhut_store::DeviceState::Revoked => "revoked" },
                    "online": state.is_connected(&device.id), "certificate_ends": device.certificate_ends.map(|at| at.micros())})
         })

@@ -130,7 +130,7 @@ pub(super) fn layout(
                 .iter()
                 .flat_map(|device| streams.get(&device.id).into_iter().flatten().map(|view| stream(device, view)))
                 .collect();
-            json!({"id": bed.id.as_str(), "label": bed.label, "occupied": bed.occupied, "devices": devices, "streams": streams})
+            json!({"id": bed.id.as_str(), "label": bed.label, "occupied": bed.occupied, "since": bed.since.map(|at| at.micros()), "devices": devices, "streams": streams})
         })
         .collect();
     tagged(

@@ -1,6 +1,6 @@
 //! What stands where: beds of the charter, devices of the records, and whether a bed is taken. Never who lies in it.
 
-use obhut_model::{BedId, DeviceId, ModelId};
+use obhut_model::{BedId, DeviceId, DeviceTime, ModelId};
 use obhut_store::DeviceState;
 
 /// The ward as charter and records declare it.
@@ -18,6 +18,15 @@ pub struct Plan {
     pub devices: Vec<LiveDevice>,
 }
 
+impl Plan {
+    /// From when on what `device` measured may be shown where it stands now: since it stands there, and since the bed is as it is.
+    #[must_use]
+    pub fn shown_from(&self, device: &LiveDevice) -> Option<DeviceTime> {
+        let bed = device.bed.as_ref().and_then(|bed| self.beds.iter().find(|known| known.id == *bed));
+        device.placed.max(bed.and_then(|bed| bed.since))
+    }
+}
+
 /// A bed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanBed {
@@ -27,6 +36,8 @@ pub struct PlanBed {
     pub label: String,
     /// Whether a patient is bound to it now.
     pub occupied: bool,
+    /// Since when it is as it is: the patient lies there, or nobody does. What was measured before belongs to somebody else.
+    pub since: Option<DeviceTime>,
 }
 
 /// A device.
@@ -44,4 +55,6 @@ pub struct LiveDevice {
     pub state: DeviceState,
     /// The bed it stands at now.
     pub bed: Option<BedId>,
+    /// Since when it stands there.
+    pub placed: Option<DeviceTime>,
 }

@@ -312,8 +312,11 @@ impl Session {
         Seen { who: self.who, renewed }
     }
 
+    /// A session that began with a link has nothing to be unlocked with: it does not lock, and ends early enough (demonstration) or shows no names
+    /// (display).
     fn lock_if_idle(&mut self, idle: i64, now: ServerTime) {
-        if self.life == Life::Person && now.since(self.active) >= idle {
+        let unlocks = self.life == Life::Person && self.who.assurance != Assurance::Link;
+        if unlocks && now.since(self.active) >= idle {
             self.lock();
         }
     }

@@ -120,6 +120,7 @@ fn cases(t: &Things) -> Vec<Case> {
         ("POST", "/break-glass/{case}/explain", format!("/break-glass/{emergency}/explain"), text.clone(), OfTheNurse, &[], 0),
         ("GET", "/break-glass/reviews", "/break-glass/reviews".into(), none.clone(), Register, &["access-log"], 0),
         ("POST", "/break-glass/{case}/review", format!("/break-glass/{emergency}/review"), json!({"verdict": "justified"}), Register, &["access-log"], 1),
+        ("GET", "/patients/{subject}/cases", format!("/patients/{subject}/cases"), none.clone(), Ward, &["binding"], 0),
         ("PUT", "/patients/{subject}/cases", format!("/patients/{subject}/cases"), json!({}), Ward, &["binding"], 1),
         ("DELETE", "/patients/{subject}/cases", format!("/patients/{subject}/cases"), json!({}), Ward, &["binding"], 2),
         ("GET", "/consent-forms", "/consent-forms".into(), none.clone(), Session, &[], 0),
