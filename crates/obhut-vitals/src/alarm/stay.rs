@@ -14,6 +14,7 @@ use crate::limits::{HISTORY_MAX, TREND_BUCKETS};
 use obhut_model::{Code, DeviceId, PersonId, Quality, ServerTime, Subject};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// A limit set at the bedside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,7 +95,8 @@ pub(crate) struct Stay {
     pub(crate) board: Board,
     pub(crate) quiet: Quiet,
     pub(crate) standby: Option<StandbySince>,
-    pub(crate) history: VecDeque<Output>,
+    /// Shared, so that a snapshot costs little however much has happened.
+    pub(crate) history: VecDeque<Arc<Output>>,
 }
 
 impl Stay {
@@ -117,7 +119,7 @@ impl Stay {
     }
 
     pub(crate) fn remember(&mut self, output: &Output) {
-        self.history.push_back(output.clone());
+        self.history.push_back(Arc::new(output.clone()));
         while self.history.len() > HISTORY_MAX {
             self.history.pop_front();
         }

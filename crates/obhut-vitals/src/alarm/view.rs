@@ -111,6 +111,6 @@ impl Engine {
 
     /// What happened to the patient in a bed, oldest first, as far as it is kept in memory.
     pub fn history(&self, id: &BedId) -> impl Iterator<Item = &Output> {
-        self.beds.get(id).into_iter().flat_map(|bed| &bed.stay.history)
+        self.beds.get(id).into_iter().flat_map(|bed| &bed.stay.history).map(AsRef::as_ref)
     }
 }

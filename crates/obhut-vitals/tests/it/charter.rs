@@ -10,7 +10,7 @@ use obhut_vitals::from_charter::{FromCharterError, profile};
 fn charter(name: &str) -> Checked {
     let path = format!("{}/../../charters/{name}.toml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
-    Charter::parse(name, &text, Date::new(2026, 6, 1).unwrap()).unwrap_or_else(|p| panic!("{}", p.render(false)))
+    Charter::parse(name, &text, Date::new(2026, 11, 20).unwrap()).unwrap_or_else(|p| panic!("{}", p.render(false)))
 }
 
 // REQ-ALM-020
