@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use clap::Args;
 use obhut_scribe::witness::server::{self, ServerTls, serve};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,11 +48,12 @@ pub async fn run(args: &Witness) -> Result<()> {
         .collect::<Result<Vec<obhut_ledger::VerifierKey>>>()?;
     let witness = Arc::new(server::Witness::open(&args.state, &args.name, &logs)?);
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen at {}", args.listen))?;
-    println!("key    {}", witness.public_key());
-    println!("listen {}", listener.local_addr()?);
+    let mut said = format!("key    {}\nlisten {}\n", witness.public_key(), listener.local_addr()?);
     for (name, _, seen) in witness.logs() {
-        println!("log    {name}, {seen} entries seen");
+        said.push_str(&format!("log    {name}, {seen} entries seen\n"));
     }
+    // Whoever started it may have gone after reading; that is no reason to end.
+    let _ = std::io::stdout().write_all(said.as_bytes());
     let tls = match (&args.cert, &args.cert_key) {
         (Some(certificate), Some(key)) => Some(ServerTls { certificate: certificate.clone(), key: key.clone() }),
         _ => None,

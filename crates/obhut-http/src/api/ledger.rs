@@ -157,7 +157,8 @@ fn row(state: &AppState, entry: &Entry, with_note: bool) -> Value {
     let charter = state.charter.load();
     let both = |text: &obhut_charter::schema::Text| json!({"de": text.de, "en": text.en});
     let role = event.role.as_deref().and_then(|role| charter.checked.role(role)).map(|role| both(&role.text));
-    let purpose = event.purpose.as_deref().and_then(|id| charter.checked.purpose(id)).map(|purpose| both(&purpose.text));
+    let purpose =
+        event.purpose.as_deref().and_then(|id| charter.checked.purpose(id)).map(|purpose| both(&purpose.text));
     let (outcome, why) = match &event.outcome {
         Outcome::Success => ("success", None),
         Outcome::Denied(why) => ("denied", Some(why)),
