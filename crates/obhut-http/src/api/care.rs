@@ -71,7 +71,7 @@ async fn list(
         let cases: Vec<Value> =
             register.care_cases(subject).filter_map(|case| register.person(case.physician)).map(shown).collect();
         let staff: Vec<Value> =
-            register.people().into_iter().filter(|person| treats(&charter.checked, person, now)).map(shown).collect();
+            register.people().filter(|person| treats(&charter.checked, person, now)).map(shown).collect();
         json!({"cases": cases, "staff": staff})
     })))
 }
