@@ -285,8 +285,6 @@ fn block_on_page(server: &Server) -> (LivePage, String) {
 impl LivePage {
     fn block_on_number(&mut self, bed: &str) -> f64 {
         let looking = number(&mut self.page, bed, "MDC_ECG_HEART_RATE");
-        self.runtime
-            .block_on(async { tokio::time::timeout(Duration::from_secs(5), looking).await })
-            .expect("on the page within 5 s")
+        self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), looking).await }).unwrap()
     }
 }

@@ -223,7 +223,7 @@ fn a_withdrawal_counts_everywhere_within_five_seconds() {
     sent.sort();
     let took = |number: usize, at: Instant| {
         let first = asked.iter().find(|(_, people)| *people <= (patients - 1 - number) as u64);
-        first.map(|(counted, _)| counted.saturating_duration_since(at)).expect("it became effective")
+        first.map(|(counted, _)| counted.saturating_duration_since(at)).unwrap()
     };
     let mut effective: Vec<Duration> = sent.iter().enumerate().map(|(number, (at, _))| took(number, *at)).collect();
     let mut answered: Vec<Duration> = sent.iter().map(|(at, answered)| *answered - *at).collect();
