@@ -43,7 +43,7 @@ impl Clock for Machine {
 struct Blind(AtomicU64);
 
 impl LiveSink for Blind {
-    fn readings(&self, _: &DeviceId, _: Option<&BedId>, numerics: &[Numeric], waves: &[Wave<'_>]) {
+    fn readings(&self, _: &DeviceId, _: Option<&BedId>, _: Option<Subject>, numerics: &[Numeric], waves: &[Wave<'_>]) {
         self.0.fetch_add((numerics.len() + waves.len()) as u64, Ordering::Relaxed);
     }
 

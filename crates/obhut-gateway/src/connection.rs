@@ -404,7 +404,7 @@ impl Intake for Taking<'_> {
         let (mut kept, mut failed): (Option<Position>, Option<Refusal>) = (None, None);
         let admitted =
             judge.admission.admit(now, topic, payload, self.buffers, &mut |why| counters.refuse(why), &mut |part| {
-                context.live.readings(device, part.bed, part.live_numerics, part.live_waves);
+                context.live.readings(device, part.bed, part.subject, part.live_numerics, part.live_waves);
                 let Some(subject) = part.subject else { return };
                 if part.numerics.is_empty() && part.waves.is_empty() {
                     return;

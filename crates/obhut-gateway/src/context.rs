@@ -4,7 +4,7 @@ use crate::bindings::BindingTable;
 use crate::limits::Limits;
 use arc_swap::ArcSwap;
 use obhut_charter::rules::Rules;
-use obhut_model::{BedId, DeviceId, ModelId, Numeric, ServerTime, Wave};
+use obhut_model::{BedId, DeviceId, ModelId, Numeric, ServerTime, Subject, Wave};
 use obhut_store::{DeviceRecord, DeviceState, Readings};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,8 +32,15 @@ pub struct GatewayContext {
 
 /// Takes readings for the screens, before storage and whatever becomes of it. Must never block, wait or call back into the door.
 pub trait LiveSink: Send + Sync {
-    /// What was admitted of one message, for one place.
-    fn readings(&self, device: &DeviceId, bed: Option<&BedId>, numerics: &[Numeric], waves: &[Wave<'_>]);
+    /// What was admitted of one message, for one place and whoever lay there when it was measured.
+    fn readings(
+        &self,
+        device: &DeviceId,
+        bed: Option<&BedId>,
+        subject: Option<Subject>,
+        numerics: &[Numeric],
+        waves: &[Wave<'_>],
+    );
 
     /// A session began or ended.
     fn session(&self, device: &DeviceId, event: SessionEvent);

@@ -1,6 +1,6 @@
 //! API, live streams and web assets: what people and operators reach.
 //!
-//! For: pages and their session, the live ward, EST's HTTP, the operator's socket, metrics, health. Not for: deciding about readings (the gateway
+//! For: pages and their session, the live ward and its alarms, EST's HTTP, the operator's socket, metrics, health. Not for: deciding about readings (the gateway
 //! and the charter do), keeping them (the store does), or who may see what (`obhut-access`, later; until then a one-time link gives a short
 //! session that sees pseudonymised live values only).
 //!
@@ -8,6 +8,7 @@
 //! here names a patient.
 
 pub mod admin;
+pub mod alarms;
 pub mod api;
 pub mod assets;
 pub mod desk;

@@ -20,12 +20,12 @@ use bytes::Bytes;
 use encode::WaveBatch;
 use obhut_charter::rules::Rules;
 use obhut_gateway::{Clock, LiveSink, SessionEvent};
-use obhut_model::{BedId, Code, DeviceId, DeviceTime, Numeric, ServerTime, Wave};
+use obhut_model::{BedId, Code, DeviceId, DeviceTime, Numeric, ServerTime, Subject, Wave};
 use obhut_store::DeviceState;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
@@ -114,7 +114,11 @@ pub struct LiveWard {
     clients: AtomicUsize,
     sender: broadcast::Sender<Bytes>,
     system: Box<dyn Fn() -> SystemState + Send + Sync>,
+    also: OnceLock<Also>,
 }
+
+/// What every new page is sent beside the live values.
+type Also = Box<dyn Fn() -> Option<Bytes> + Send + Sync>;
 
 impl std::fmt::Debug for LiveWard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -151,6 +155,7 @@ impl LiveWard {
             clients: AtomicUsize::new(0),
             sender,
             system,
+            also: OnceLock::new(),
         };
         let ward = Arc::new(ward);
         ward.set_plan(plan);
@@ -183,6 +188,16 @@ impl LiveWard {
     pub fn set_rules(&self, rules: Arc<Rules>) {
         self.rules.store(rules);
         self.dirty.store(true, Ordering::Release);
+    }
+
+    /// Sends this message to every new or lagging page, too, after the layout.
+    pub fn send_also(&self, also: Box<dyn Fn() -> Option<Bytes> + Send + Sync>) {
+        let _ = self.also.set(also);
+    }
+
+    /// Sends a message to every page at once.
+    pub fn publish(&self, message: Bytes) {
+        self.send(message);
     }
 
     /// How many pages are connected.
@@ -254,7 +269,9 @@ impl LiveWard {
             let inner = device.inner.lock();
             newest.extend(inner.streams.iter().filter_map(|stream| stream.newest.map(|value| (stream.index, value))));
         }
-        vec![self.layout_message(), encode::numbers(self.clock.now(), &newest), self.tick_message()]
+        let mut all = vec![self.layout_message(), encode::numbers(self.clock.now(), &newest), self.tick_message()];
+        all.extend(self.also.get().and_then(|also| also()));
+        all
     }
 
     fn layout_message(&self) -> Bytes {
@@ -332,7 +349,14 @@ fn scaled(micros: i64, speed: f64) -> i64 {
 }
 
 impl LiveSink for LiveWard {
-    fn readings(&self, device: &DeviceId, _bed: Option<&BedId>, numerics: &[Numeric], waves: &[Wave<'_>]) {
+    fn readings(
+        &self,
+        device: &DeviceId,
+        _: Option<&BedId>,
+        _: Option<Subject>,
+        numerics: &[Numeric],
+        waves: &[Wave<'_>],
+    ) {
         let devices = self.devices.load();
         let Some(live) = devices.get(device) else { return };
         let now = self.clock.now();

@@ -4,6 +4,7 @@
 //!
 //! INVARIANT: the tables the gateway decides by are derived from charter and records by [`AppState::refresh`] alone.
 
+use crate::alarms::{self, AlarmWard, Sinks};
 use crate::desk::{self, Desk};
 use crate::live::{LiveDevice, LiveWard, Plan, PlanBed, SystemState};
 use arc_swap::ArcSwap;
@@ -18,7 +19,7 @@ use obhut_pki::{Authority, RefusalCounters, Revocations, Serial, UnixTime};
 use obhut_register::Register;
 use obhut_scribe::Scribe;
 use obhut_signin::{SessionRules, SignIn};
-use obhut_store::{DeviceAtBed, DeviceRecord, Health, Readings, Records, StoreError, SubjectInBed};
+use obhut_store::{AlarmHome, DeviceAtBed, DeviceRecord, Health, Readings, Records, StoreError, SubjectInBed};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -77,6 +78,8 @@ pub struct Parts {
     pub records: Arc<dyn Records>,
     /// Readings.
     pub readings: Arc<dyn Readings>,
+    /// Where the alarms keep what survives a restart.
+    pub alarm_home: Arc<dyn AlarmHome>,
     /// Certificate authority.
     pub authority: Arc<Authority>,
     /// Revoked certificates.
@@ -103,6 +106,8 @@ pub struct AppState {
     pub signin: Arc<SignIn>,
     /// The live ward.
     pub live: Arc<LiveWard>,
+    /// Its alarms.
+    pub alarms: Arc<AlarmWard>,
     /// The charter in force.
     pub charter: ArcSwap<CharterInForce>,
     /// Records.
@@ -178,6 +183,14 @@ impl AppState {
             parts.charter.rules.clone(),
             Box::new(system),
         );
+        let alarms = AlarmWard::open(
+            parts.clock.clone(),
+            parts.speed,
+            live.clone(),
+            parts.alarm_home,
+            &parts.charter.checked,
+            parts.charter.beds.clone(),
+        );
         let desk = Desk::new(
             parts.charter.access.clone(),
             desk::Ward::of(&parts.charter),
@@ -191,6 +204,7 @@ impl AppState {
             desk,
             signin: parts.signin,
             live,
+            alarms,
             charter: ArcSwap::from_pointee(parts.charter),
             records: parts.records,
             readings: parts.readings,
@@ -230,7 +244,7 @@ impl AppState {
             readings: self.readings.clone(),
             bindings: self.bindings.clone(),
             devices: self.devices.clone(),
-            live: self.live.clone(),
+            live: Arc::new(Sinks { alarms: self.alarms.clone(), live: self.live.clone() }),
             clock: self.clock.clone(),
             tls,
             limits: Arc::new(limits),
@@ -295,7 +309,14 @@ impl AppState {
             })
             .collect();
         let (ward, name) = charter.ward.clone();
-        self.live.set_plan(Plan { ward, name, charter: charter.name.clone(), beds, devices });
+        let plan = Plan { ward, name, charter: charter.name.clone(), beds, devices };
+        let lying = in_beds
+            .iter()
+            .filter(|stay| open(stay.from, stay.to) && charter.beds.iter().any(|(bed, _)| *bed == stay.bed))
+            .map(|stay| (stay.bed.clone(), stay.subject))
+            .collect();
+        self.alarms.set_plan(&plan, &lying, &charter.rules);
+        self.live.set_plan(plan);
         self.refresh_done.store(covered, Ordering::Release);
         Ok(())
     }
@@ -360,6 +381,7 @@ impl AppState {
             Duration::from_secs(access.idle_lock.seconds()),
         ));
         self.live.set_rules(charter.rules.clone());
+        self.alarms.set_charter(&charter.checked, charter.beds.clone());
     }
 
     /// The address of a page of this server, for links.
@@ -406,6 +428,15 @@ impl AppState {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self.readings.health(), Health::Good) && !self.stopping.is_cancelled()
+    }
+
+    /// Parts whose loss is an alarm.
+    #[must_use]
+    pub fn parts_lost(&self) -> alarms::Parts {
+        alarms::Parts {
+            store: !matches!(self.readings.health(), Health::Good),
+            ledger: self.desk.ledger_word() != "good",
+        }
     }
 
     /// What the ticks of the live stream say of the whole.

@@ -48,6 +48,8 @@ macro_rules! kinds {
 kinds! {
     /// Measured values, sealed, in journal and segments.
     Readings = "readings", Rule::ByClass;
+    /// What the ward's alarms remember: values that passed limits, limits set, who acknowledged.
+    Alarms = "alarms", Rule::With(StoredKind::Readings);
     /// Where values lie, and which messages were seen.
     Index = "index", Rule::With(StoredKind::Readings);
     /// Who lay where, which device stood where.
@@ -117,6 +119,9 @@ const TABLES: &[(&str, &str, StoredKind)] = &[
     ("store/identity/identity.db", "pseudonyms", K::Pseudonyms),
     ("store/register.db", "register_key", K::Installation),
     ("store/register.db", "changes", K::People),
+    ("store/alarms.db", "alarm_key", K::Installation),
+    ("store/alarms.db", "pieces", K::Alarms),
+    ("store/alarms.db", "records", K::Alarms),
     ("ledger/events.db", "entries", K::AccessLog),
     ("ledger/events.db", "spools", K::Housekeeping),
 ];

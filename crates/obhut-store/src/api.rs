@@ -10,6 +10,7 @@ use obhut_model::{
     TimeRange, Wave,
 };
 use obhut_vault::{Domain, Pseudonym};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -473,4 +474,66 @@ pub trait Keys: Send + Sync {
     /// # Errors
     /// [`StoreError`]; what was not reached is still wrapped by the old one, and calling again is harmless.
     fn rewrap_keys(&self) -> Result<(), StoreError>;
+}
+
+/// A state the alarms of a ward remember, under a name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AlarmPiece {
+    /// Its name; says where, never who.
+    pub name: String,
+    /// As of when.
+    pub at: ServerTime,
+    /// About whom, if about a patient: sealed under their key then.
+    pub about: Option<Subject>,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
+
+/// Something that happened to an alarm, a limit or a patient's watch.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AlarmRecord {
+    /// When.
+    pub at: ServerTime,
+    /// About whom, if about a patient.
+    pub about: Option<Subject>,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
+
+/// Where the alarms of a ward keep what must survive a restart. They never wait for it: whoever calls it does so on a thread of its own.
+pub trait AlarmHome: Send + Sync {
+    /// Every piece, for a start.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a damaged piece is an error and never left out.
+    fn pieces(&self) -> Result<Vec<AlarmPiece>, StoreError>;
+
+    /// Puts pieces in place of those of the same name, removes those named in `gone`, adds records. All or nothing; durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Unknown`] if one is about a patient whose key is gone.
+    fn keep(&self, pieces: &[AlarmPiece], gone: &[String], records: &[AlarmRecord]) -> Result<(), StoreError>;
+
+    /// The newest `max` records about a patient, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alarm_records(
+        &self,
+        subject: Subject,
+        within: Range<ServerTime>,
+        max: usize,
+    ) -> Result<Sealed<Vec<AlarmRecord>>, StoreError>;
+
+    /// The newest `max` records of all, oldest first. Only to count by.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn all_alarm_records(&self, within: Range<ServerTime>, max: usize) -> Result<Sealed<Vec<AlarmRecord>>, StoreError>;
+
+    /// Removes records from before that time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn expire_alarm_records(&self, before: ServerTime) -> Result<u64, StoreError>;
 }

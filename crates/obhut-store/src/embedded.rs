@@ -1,7 +1,8 @@
 //! The embedded home: everything below one directory, for one process.
 //!
-//! `lock` · `journal/` · `segments/<class>/` · `records.db` · `keys.db` · `epoch` · `identity/identity.db` · `register.db`. How the parts play together: decision 0021.
+//! `lock` · `journal/` · `segments/<class>/` · `records.db` · `keys.db` · `epoch` · `identity/identity.db` · `register.db` · `alarms.db`. How the parts play together: decision 0021.
 
+use crate::alarms::Alarms;
 use crate::api::StoreError;
 use crate::changes::Changes;
 use crate::commit::Committer;
@@ -95,6 +96,8 @@ pub(crate) struct Inner {
     pub(crate) identities: IdentityVault,
     /// The register's changes.
     pub(crate) changes: Changes,
+    /// What the alarms remember.
+    pub(crate) alarms: Alarms,
     /// The only connection that writes `records.db`.
     pub(crate) records: Mutex<Connection>,
     /// Reads `records.db` beside it, so that a query does not wait for a flush.
@@ -186,6 +189,7 @@ impl EmbeddedStore {
         let with = With { keys: &keys, nonces: &nonces, random, now };
         let identities = IdentityVault::open(&dir.join("identity/identity.db"), provider, with)?;
         let changes = Changes::open(&dir.join("register.db"), provider, random)?;
+        let alarms = Alarms::open(&dir.join("alarms.db"), provider, random)?;
         let records = index::open(&dir.join("records.db"))?;
         let reader = index::open(&dir.join("records.db"))?;
         let used = index::keys_with_chunks(&records)?.into_iter().max().map_or(0, u64::from);
@@ -206,6 +210,7 @@ impl EmbeddedStore {
             keys,
             identities,
             changes,
+            alarms,
             records: Mutex::new(records),
             reader: Mutex::new(reader),
             classes: ArcSwap::default(),

@@ -7,6 +7,7 @@
 //! What always holds: acknowledged means durable; every value at rest is sealed with its subject's key; names and values never lie in one file;
 //! damage is an error with a place, never a gap. How: decisions 0021 to 0024.
 
+mod alarms;
 pub mod api;
 mod bytes;
 mod changes;

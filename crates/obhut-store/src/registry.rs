@@ -182,7 +182,8 @@ impl Keys for EmbeddedStore {
         let (inner, provider) = (&*self.inner, &*self.inner.provider);
         inner.keys.rewrap(provider)?;
         inner.identities.rewrap(provider)?;
-        inner.changes.rewrap(provider)
+        inner.changes.rewrap(provider)?;
+        inner.alarms.rewrap(provider)
     }
 }
 

@@ -260,7 +260,7 @@ impl EmbeddedStore {
         let journals = wipe_journals(inner, entry)?;
         let chunks = wipe_chunks(inner, entry.number, step)?;
         let rows = forget_in_records(inner, Some(subject), Some(entry.number))?;
-        let changes = inner.changes.forget(subject)?;
+        let changes = inner.changes.forget(subject)? + inner.alarms.forget(subject)?;
         inner.identities.erase(subject)?;
         Ok(Erased {
             objects: journals.objects + chunks.objects,
@@ -288,6 +288,9 @@ impl EmbeddedStore {
         }
         for subject in inner.changes.subjects()?.into_iter().filter(|subject| inner.keys.get(*subject).is_none()) {
             inner.changes.forget(subject)?;
+        }
+        for subject in inner.alarms.subjects()?.into_iter().filter(|subject| inner.keys.get(*subject).is_none()) {
+            inner.alarms.forget(subject)?;
         }
         for subject in inner.identities.subjects()?.into_iter().filter(|subject| inner.keys.get(*subject).is_none()) {
             inner.identities.erase(subject)?;

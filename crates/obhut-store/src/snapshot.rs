@@ -57,6 +57,7 @@ impl EmbeddedStore {
         // Keys after everything they open: who has data in the picture has his key in it, unless he was erased in between.
         out.data.push(copied(inner, IDENTITY, into)?);
         out.data.push(copied(inner, "register.db", into)?);
+        out.data.push(copied(inner, "alarms.db", into)?);
         out.keys.push(copied(inner, "keys.db", into)?);
         Ok(out)
     }

@@ -16,6 +16,7 @@ const REGISTER: u8 = 6;
 const PERSONAL_KEY: u8 = 7;
 const IDENTITY_VERSION: u8 = 8;
 const PSEUDONYM: u8 = 9;
+const ALARMS: u8 = 10;
 
 /// Version of what is inside the seal, by kind. Read by the decoder, bound by the seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,13 @@ impl SealContext {
     pub fn register(about: Option<Subject>, key: u32, at: ServerTime, number: i64) -> Self {
         let nobody = Subject::from_random([0; 16]);
         Self::encode(REGISTER, Format(1), 0, key, 0, about.unwrap_or(nobody), at.micros(), number)
+    }
+
+    /// What the alarms of a ward remember: bound to its number, time and patient. `key` is zero under the alarms' own key.
+    #[must_use]
+    pub fn alarms(about: Option<Subject>, key: u32, at: ServerTime, number: i64) -> Self {
+        let nobody = Subject::from_random([0; 16]);
+        Self::encode(ALARMS, Format(1), 0, key, 0, about.unwrap_or(nobody), at.micros(), number)
     }
 
     /// The key of a patient's identity and pseudonyms, wrapped by the store's.

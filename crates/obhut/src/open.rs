@@ -123,6 +123,7 @@ fn open_now(config: &Config, speed: f64, source: Source, existing_only: bool) ->
         public_name: config.names.first().cloned().unwrap_or_else(|| "localhost".to_owned()),
         records,
         readings: store.clone(),
+        alarm_home: store.clone(),
         authority,
         revocations,
         enrolment,

@@ -137,6 +137,7 @@ pub async fn start(config: &Config, opened: Opened) -> Result<Running> {
     let stop = state.stopping.clone();
     let mut tasks = vec![
         tokio::spawn(keep_live(state.clone())),
+        tokio::spawn(keep_alarms(state.clone())),
         tokio::spawn(keep_sessions(state.clone())),
         tokio::spawn(keep_register(state.clone())),
         tokio::spawn(housekeeping(state.clone())),
@@ -169,6 +170,12 @@ async fn keep_live(state: Arc<AppState>) {
         () = state.live.clone().run() => {}
         () = state.stopping.cancelled() => {}
     }
+}
+
+/// Keeps the alarms ticking until the server stops.
+async fn keep_alarms(state: Arc<AppState>) {
+    let (parts, stopping) = (state.clone(), state.stopping.clone());
+    state.alarms.clone().run(move || parts.parts_lost(), stopping).await;
 }
 
 /// Expires what is past its retention, and notices stays that begin or end by the clock.

@@ -89,6 +89,7 @@ pub(super) async fn admit(
         let identity = Identity::of(&admit.name, &admit.birth_date, &admit.record_number);
         let subject = state.records.bind_patient(&identity, &bed, from)?;
         state.refresh()?;
+        state.alarms.set_age(subject, crate::api::completed_years(&admit.birth_date));
         Ok(Json(json!({"bed": bed.as_str(), "subject": subject.to_string(), "from": from.micros()})))
     })
     .await

@@ -6,6 +6,7 @@
 //! INVARIANT: a route that declares an action and answers with success without having been given a permit for it answers with an error
 //! instead, see `enforce`; a route that is not in [`all`] does not exist.
 
+mod alarms;
 mod backups;
 mod break_glass;
 mod care;
@@ -29,6 +30,7 @@ pub use break_glass::keep_register;
 pub use error::ApiError;
 pub use keys::KeyRoom;
 pub use session::keep_sessions;
+pub(crate) use alarms::completed_years;
 pub(crate) use ward::blocking;
 
 use crate::desk::{self, Asked};
@@ -74,6 +76,7 @@ pub(crate) fn route(method: Method, path: &'static str, needs: Needs, handler: M
 #[must_use]
 pub fn all() -> Vec<Route> {
     let mut routes = Vec::new();
+    routes.extend(alarms::routes());
     routes.extend(backups::routes());
     routes.extend(break_glass::routes());
     routes.extend(care::routes());

@@ -304,6 +304,7 @@ async fn admit(
             };
             let subject = state.records.bind_patient(&identity, &bed, now)?;
             state.refresh()?;
+            state.alarms.set_age(subject, super::completed_years(&identity.birth_date));
             Ok(subject)
         })
         .await?
@@ -332,7 +333,7 @@ async fn discharge(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn declared_bed(state: &AppState, bed: &str) -> Result<BedId, ApiError> {
+pub(super) fn declared_bed(state: &AppState, bed: &str) -> Result<BedId, ApiError> {
     let charter = state.charter.load();
     charter
         .beds

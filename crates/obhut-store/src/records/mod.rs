@@ -1,7 +1,7 @@
-//! The record databases: who and what there is, never values. Four files, so that names, keys, decisions and everything else never lie together.
+//! The record databases: who and what there is, never values. Five files, so that names, keys, decisions and everything else never lie together.
 //!
 //! `records.db`: devices, invitations, stays, retention classes, index of chunks, seen sequence numbers. `keys.db`: wrapped keys of patients.
-//! `identity/identity.db`: sealed identities. `register.db`: sealed changes of the register. Each has one connection; every change is durable when the call returns (WAL, synchronous FULL), and
+//! `identity/identity.db`: sealed identities. `register.db`: sealed changes of the register. `alarms.db`: what the ward's alarms remember, sealed. Each has one connection; every change is durable when the call returns (WAL, synchronous FULL), and
 //! what is deleted is overwritten (secure_delete).
 
 pub(crate) mod devices;

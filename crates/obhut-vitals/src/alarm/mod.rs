@@ -14,6 +14,7 @@ mod engine;
 mod input;
 mod moves;
 mod output;
+mod pieces;
 pub mod profile;
 mod quiet;
 mod reason;
@@ -31,6 +32,7 @@ pub use input::{Act, Deed, Finding, Input, Judgement, Move, Place, Reading, Seco
 pub use output::{
     Acknowledged, Alarm, AlarmId, AlarmIdError, AlarmKey, Calling, Cause, Evidence, Output, PauseKind, Refusal, What,
 };
+pub use pieces::{Common, StayPiece};
 pub use profile::{
     Bounds, Breaks, Call, Callee, Condition, Delays, Escalation, Expect, FindingKind, Pauses, Profile, ProfileId,
     RoleId, Rule, RuleId, ScoreOrder, Side, Signalling, Step, TechnicalKind, Term, Watched,

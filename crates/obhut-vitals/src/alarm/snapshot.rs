@@ -47,7 +47,7 @@ impl Engine {
     }
 
     /// Says every alarm and pause again, without changing any.
-    fn say_again(&mut self) -> Vec<Output> {
+    pub(crate) fn say_again(&mut self) -> Vec<Output> {
         let mut said = Vec::new();
         for (id, bed) in &self.beds {
             let place = Place::Bed(id.clone());
