@@ -13,8 +13,8 @@ mod row;
 mod score;
 mod stays;
 
-pub use record::{history, statistics};
 pub(crate) use record::setting;
+pub use record::{history, statistics};
 pub(crate) use row::word_of;
 pub use score::{Entry, ScoreError};
 
@@ -31,8 +31,8 @@ use obhut_vitals::alarm::{
     Technical, TechnicalKind, What,
 };
 use obhut_vitals::from_charter;
-use parking_lot::Mutex;
 use obhut_vitals::score::{Outcome, Table};
+use parking_lot::Mutex;
 use score::Sheet;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -184,10 +184,16 @@ impl AlarmWard {
         let now = self.clock.now();
         let unkept = self.unkept.load(Ordering::Relaxed);
         let mut watching = self.watching.lock();
-        watching.parts(&[("store", TechnicalKind::StoreLost, parts.store), ("alarms", TechnicalKind::StoreLost, unkept)], now);
+        watching.parts(
+            &[("store", TechnicalKind::StoreLost, parts.store), ("alarms", TechnicalKind::StoreLost, unkept)],
+            now,
+        );
         watching.parts(&[("ledger", TechnicalKind::LedgerLost, parts.ledger)], now);
-        let said: Vec<Said> =
-            watching.devices.iter_mut().filter_map(|(device, equipment)| equipment.look(device, now, self.speed)).collect();
+        let said: Vec<Said> = watching
+            .devices
+            .iter_mut()
+            .filter_map(|(device, equipment)| equipment.look(device, now, self.speed))
+            .collect();
         for said in said {
             watching.equipment(said, now);
         }
@@ -574,7 +580,8 @@ impl Watching {
         let common: Common = engine.common();
         let mut stays: Vec<StayPiece> = self.lying.keys().filter_map(|bed| engine.stay_piece(bed)).collect();
         stays.extend(engine.closed_pieces());
-        let expected = self.devices.iter().filter(|(_, device)| device.is_expected()).map(|(id, _)| id.clone()).collect();
+        let expected =
+            self.devices.iter().filter(|(_, device)| device.is_expected()).map(|(id, _)| id.clone()).collect();
         keep::Kept { common: Some(common), stays, sheets: self.sheets.clone(), expected }
     }
 }

@@ -96,9 +96,8 @@ fn shut(row: &Row<'_>) -> rusqlite::Result<Shut> {
 impl Alarms {
     pub(crate) fn open(path: &Path, provider: &dyn KeyProvider, random: &dyn Random) -> Result<Self, StoreError> {
         let mut connection = records::open(path, &[SCHEMA])?;
-        let key = write(&mut connection, |tx| {
-            records::wrapped_key(tx, "alarm_key", RegisterKey::CONTEXT, provider, random)
-        })?;
+        let key =
+            write(&mut connection, |tx| records::wrapped_key(tx, "alarm_key", RegisterKey::CONTEXT, provider, random))?;
         let key = RegisterKey::new(&key).map_err(|_| StoreError::Key)?;
         Ok(Self { connection: Mutex::new(connection), key })
     }
@@ -138,8 +137,9 @@ impl Alarms {
     /// Every piece.
     fn pieces(&self, keys: &KeyStore) -> Result<Vec<AlarmPiece>, StoreError> {
         let connection = self.connection.lock();
-        let mut statement =
-            connection.prepare("SELECT number, at, subject, sealed, name FROM pieces ORDER BY name").map_err(database)?;
+        let mut statement = connection
+            .prepare("SELECT number, at, subject, sealed, name FROM pieces ORDER BY name")
+            .map_err(database)?;
         let rows = statement.query_map([], |row| Ok((shut(row)?, row.get(4)?))).map_err(database)?;
         rows.map(|row| {
             let (row, name) = row.map_err(database)?;

@@ -140,14 +140,7 @@ pub(crate) struct Screens {
 }
 
 impl LiveSink for Screens {
-    fn readings(
-        &self,
-        _: &DeviceId,
-        bed: Option<&BedId>,
-        _: Option<Subject>,
-        numerics: &[Numeric],
-        _: &[Wave<'_>],
-    ) {
+    fn readings(&self, _: &DeviceId, bed: Option<&BedId>, _: Option<Subject>, numerics: &[Numeric], _: &[Wave<'_>]) {
         let steps = numerics.iter().map(|numeric| numeric.steps).collect();
         self.values.lock().push((bed.map(ToString::to_string), steps));
     }

@@ -13,7 +13,7 @@ use obhut_vitals::alarm::TechnicalKind;
 use std::collections::BTreeMap;
 
 /// A session that has sent nothing for this long, in real time, is silent, unless its own values are due less often.
-const SILENT_AFTER_MICROS: i64 = 2_500_000;
+const SILENT_AFTER_MICROS: i64 = 2_200_000;
 /// How long after the server's start a device may take to come back before it counts as lost, in real time.
 const BACK_WITHIN_MICROS: i64 = 3_000_000;
 

@@ -150,7 +150,6 @@ struct Batch {
     lost: u64,
 }
 
-
 impl Watching {
     /// Takes what is to be kept now; values too, if `values`.
     fn to_keep(&mut self, values: bool, now: ServerTime) -> Option<Batch> {

@@ -50,7 +50,9 @@ fn shown(output: &Output) -> Value {
         What::Paused { pause, until, by, reason } => {
             json!({"what": "paused", "pause": paused(*pause), "until": until.map(|at| at.micros()), "by": by, "reason": reason})
         }
-        What::Resumed { pause, cause } => json!({"what": "resumed", "pause": paused(*pause), "cause": self::cause(cause)}),
+        What::Resumed { pause, cause } => {
+            json!({"what": "resumed", "pause": paused(*pause), "cause": self::cause(cause)})
+        }
         What::LimitSet { rule, priority, to, by, reason } => {
             json!({"what": "limit-set", "rule": rule.as_str(), "priority": row::word_of(*priority), "to": setting(to), "by": by, "reason": reason})
         }

@@ -2,9 +2,7 @@
 
 use super::{Message, Watching};
 use obhut_model::{BedId, Quality, ServerTime};
-use obhut_vitals::alarm::{
-    Alarm, AlarmType, BedView, Evidence, Inactivation, Judgement, Lang, Phase, Place, Priority,
-};
+use obhut_vitals::alarm::{Alarm, AlarmType, BedView, Evidence, Inactivation, Judgement, Lang, Phase, Place, Priority};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -26,8 +24,7 @@ pub(super) fn whole(watching: &Watching, now: ServerTime) -> Value {
 /// What changed.
 pub(super) fn changes(watching: &Watching, beds: &BTreeSet<BedId>, with_ward: bool, now: ServerTime) -> Value {
     let beds: Vec<Value> = beds.iter().filter_map(|id| bed(watching, id, now)).collect();
-    let mut message =
-        json!({"t": now.micros(), "whole": false, "watching": watching.engine.is_some(), "beds": beds});
+    let mut message = json!({"t": now.micros(), "whole": false, "watching": watching.engine.is_some(), "beds": beds});
     if let (true, Some(fields)) = (with_ward, message.as_object_mut()) {
         fields.insert("ward".into(), ward(watching));
     }
@@ -56,7 +53,9 @@ fn phase(watching: &Watching, alarm: &Alarm) -> Phase {
 pub(super) fn bed(watching: &Watching, id: &BedId, now: ServerTime) -> Option<Value> {
     let (_, label) = watching.labels.iter().find(|(known, _)| known == id)?;
     let Some(view) = watching.engine.as_ref().and_then(|engine| engine.bed(id)) else {
-        return Some(json!({"bed": id.as_str(), "label": label, "occupied": watching.lying.contains_key(id), "alarms": [], "sound": null}));
+        return Some(
+            json!({"bed": id.as_str(), "label": label, "occupied": watching.lying.contains_key(id), "alarms": [], "sound": null}),
+        );
     };
     let rows: Vec<Value> =
         view.alarms.iter().map(|alarm| self::alarm(alarm, Some(id), phase(watching, alarm))).collect();

@@ -121,7 +121,8 @@ fn looked_at(code: Code) -> bool {
 impl Watching {
     /// The table the charter orders.
     pub(super) fn choose_table(&mut self) {
-        let ordered = self.engine.iter().flat_map(|engine| engine.profiles()).find_map(|profile| profile.score.as_ref());
+        let ordered =
+            self.engine.iter().flat_map(|engine| engine.profiles()).find_map(|profile| profile.score.as_ref());
         self.table = ordered.and_then(|order| tables::all().into_iter().find(|table| table.id == order.table));
         if let (Some(order), None) = (ordered, &self.table) {
             tracing::error!(table = order.table, "the charter orders a score this program has no table for");
@@ -148,7 +149,8 @@ impl Watching {
             Scale::One => (1, None),
             Scale::Two(choice) => (2, Some(json!({"by": choice.who, "at": choice.at.micros()}))),
         };
-        let caveats: Vec<&str> = score.caveats.iter().map(|Caveat::NotPregnantAssumed| "not-pregnant-assumed").collect();
+        let caveats: Vec<&str> =
+            score.caveats.iter().map(|Caveat::NotPregnantAssumed| "not-pregnant-assumed").collect();
         Some(json!({
             "score": short(&score), "scale": scale, "scale_by": by, "version": score.version, "approver": table.approver, "source": table.source,
             "caveats": caveats, "parts": parts,
@@ -172,7 +174,13 @@ impl Watching {
     }
 
     /// Takes an entry.
-    pub(super) fn enter(&mut self, bed: &BedId, who: PersonId, entry: &Entry, now: ServerTime) -> Result<(), ScoreError> {
+    pub(super) fn enter(
+        &mut self,
+        bed: &BedId,
+        who: PersonId,
+        entry: &Entry,
+        now: ServerTime,
+    ) -> Result<(), ScoreError> {
         let subject = self.lying.get(bed).copied().filter(|_| self.table.is_some()).ok_or(ScoreError::NoScore)?;
         let pregnancy = match entry.pregnancy.as_deref() {
             None => None,
@@ -182,12 +190,8 @@ impl Watching {
             Some(_) => return Err(ScoreError::Word),
         };
         let sheet = self.sheets.entry(subject).or_default();
-        let observed = |what| Observed {
-            what,
-            at: now.stand_in_for_device(),
-            by: Origin::Person(who),
-            quality: Quality::GOOD,
-        };
+        let observed =
+            |what| Observed { what, at: now.stand_in_for_device(), by: Origin::Person(who), quality: Quality::GOOD };
         if let Some(level) = entry.consciousness {
             sheet.consciousness = Some(observed(Observation::Consciousness(level)));
         }

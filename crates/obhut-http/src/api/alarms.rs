@@ -206,7 +206,11 @@ async fn limits(
         let ask = Ask::new(Action::AlarmLimits, about(&state, bed.as_str()).await?);
         state.desk.would_permit(&who, &ask) && state.desk.permit(&who, ask).await.is_ok()
     };
-    state.alarms.look(&bed, |view, profile, all| limits_of(view, profile, all, reasons)).map(Json).ok_or_else(not_watching)
+    state
+        .alarms
+        .look(&bed, |view, profile, all| limits_of(view, profile, all, reasons))
+        .map(Json)
+        .ok_or_else(not_watching)
 }
 
 fn limits_of(view: &BedView<'_>, profile: &Profile, all: &[Profile], reasons: bool) -> Value {
@@ -256,8 +260,8 @@ async fn history(
     let Some(subject) = subject else {
         return Err(ApiError::unknown("bed_empty", "nobody lies in this bed", "choose another bed"));
     };
-    let within = ServerTime::from_micros(wanted.from.unwrap_or(0))
-        ..ServerTime::from_micros(wanted.to.unwrap_or(i64::MAX));
+    let within =
+        ServerTime::from_micros(wanted.from.unwrap_or(0))..ServerTime::from_micros(wanted.to.unwrap_or(i64::MAX));
     let home = state.alarms.home();
     let sealed = blocking(move || Ok(home.alarm_records(subject, within, HISTORY_MAX)?)).await?;
     let records = state.desk.open(sealed, &permit)?;

@@ -26,11 +26,11 @@ mod session;
 mod tickets;
 mod ward;
 
+pub(crate) use alarms::completed_years;
 pub use break_glass::keep_register;
 pub use error::ApiError;
 pub use keys::KeyRoom;
 pub use session::keep_sessions;
-pub(crate) use alarms::completed_years;
 pub(crate) use ward::blocking;
 
 use crate::desk::{self, Asked};

@@ -270,7 +270,7 @@ impl Board {
             reason,
             rule_version: around.profile.version.clone(),
             delays: signal.delays,
-            source: latest.source.clone(),
+            source: latest.source.clone().or_else(|| track.alarm.source.clone()),
             quality: latest.quality,
             evidence: Evidence::Known,
             onset: DeviceTime::from_micros(run.from),

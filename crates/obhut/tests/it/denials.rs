@@ -109,6 +109,16 @@ fn cases(t: &Things) -> Vec<Case> {
     let propose = json!({"class": "trend", "reason": "x", "number": "x", "requester": "x", "review": soon});
     let walk = json!({"domain": "project/early-warning", "pseudonym": "11".repeat(16), "purpose": "y"});
     let rows: Vec<(&'static str, &'static str, String, Value, About, &'static [&'static str], u8)> = vec![
+        ("GET", "/alarms", "/alarms".into(), none.clone(), Ward, &[], 0),
+        ("POST", "/alarms/acts", "/alarms/acts".into(), json!({"id": "ab".repeat(16), "what": {"do": "accept", "alarm": "none"}}), Ward, &[], 1),
+        ("GET", "/alarms/statistics", "/alarms/statistics".into(), none.clone(), Ward, &[], 0),
+        ("GET", "/beds/{bed}/alarms/history", "/beds/bed-03/alarms/history".into(), none.clone(), Patient, &[], 0),
+        ("POST", "/beds/{bed}/alarms/acts", "/beds/bed-03/alarms/acts".into(), json!({"id": "cd".repeat(16), "what": {"do": "resume"}}), Ward, &[], 1),
+        ("GET", "/beds/{bed}/limits", "/beds/bed-03/limits".into(), none.clone(), Ward, &[], 0),
+        ("POST", "/beds/{bed}/limits", "/beds/bed-03/limits".into(), json!({"id": "ef".repeat(16), "what": {"do": "pause-alarms", "seconds": 1, "reason": "x"}}), Patient, &[], 1),
+        ("GET", "/beds/{bed}/score", "/beds/bed-03/score".into(), none.clone(), Ward, &[], 0),
+        ("POST", "/beds/{bed}/score/inputs", "/beds/bed-03/score/inputs".into(), json!({"breathing": "air"}), Ward, &[], 1),
+        ("POST", "/beds/{bed}/score/scale", "/beds/bed-03/score/scale".into(), json!({"scale": 1, "reason": "x"}), Patient, &[], 1),
         ("GET", "/backups", "/backups".into(), none.clone(), System, &[], 0),
         ("POST", "/backups", "/backups".into(), json!({"to": "/nowhere"}), System, &[], 9),
         ("POST", "/backups/key", "/backups/key".into(), json!({"to": "/nowhere"}), System, &[], 9),

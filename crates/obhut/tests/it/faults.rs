@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// A disk that takes nothing: whoever wants to write to this file waits, then fails, until this is dropped.
-struct Stuck(#[expect(dead_code, reason = "held, and let go")] Connection);
+pub(crate) struct Stuck(#[expect(dead_code, reason = "held, and let go")] Connection);
 
-fn stuck(file: &Path) -> Stuck {
+pub(crate) fn stuck(file: &Path) -> Stuck {
     let connection = Connection::open(file).unwrap();
     connection.busy_timeout(PATIENCE).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();

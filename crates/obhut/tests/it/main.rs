@@ -6,6 +6,7 @@
     reason = "test code; helpers lie outside the test functions"
 )]
 
+mod alarms;
 mod crawl;
 mod denials;
 mod door;
