@@ -25,8 +25,8 @@ const CHARTER = {
 };
 
 /** Starts a server on `port` (0: any). The tokens in `PEOPLE` work as often as one likes, `used` never. */
-export async function start({ port = 0, beds = 8, speed = 1, free = true, sessionMs = 8 * 3600e3, idleLock = null } = {}) {
-  const ward = new FakeWard({ beds, speed, free });
+export async function start({ port = 0, beds = 8, speed = 1, free = true, sessionMs = 8 * 3600e3, idleLock = null, alarms = false } = {}) {
+  const ward = new FakeWard({ beds, speed, free, alarms });
   const sessions = new Map();
   let down = false;
   let ledger = true;
@@ -50,6 +50,12 @@ export async function start({ port = 0, beds = 8, speed = 1, free = true, sessio
       if ("ledger" in change) ledger = change.ledger;
       ward.fault(change);
       return json(200, ward.faults);
+    }
+    // {"raise": ["bed-01", "heart-rate-high", {"value": 134}]}, {"end": id}, {"escalate": [id, "high"]}: alarms by hand
+    if (url.pathname === "/dev/alarm" && request.method === "POST") {
+      const change = JSON.parse(await body(request));
+      const made = Object.entries(change).map(([what, args]) => ward.alarms?.[what]?.(...[args].flat(1)) ?? null);
+      return json(200, made);
     }
     if (url.pathname === "/api/v1/session/link" && request.method === "POST") {
       const { token } = JSON.parse(await body(request));
@@ -137,7 +143,8 @@ async function body(request) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { values } = parseArgs({ options: { beds: { type: "string", default: "8" }, port: { type: "string", default: "5080" }, speed: { type: "string", default: "1" } } });
-  const { address } = await start({ beds: Number(values.beds), port: Number(values.port), speed: Number(values.speed) });
+  const { values } = parseArgs({ options: { beds: { type: "string", default: "8" }, port: { type: "string", default: "5080" }, speed: { type: "string", default: "1" }, quiet: { type: "boolean", default: false } } });
+  const { address, ward } = await start({ beds: Number(values.beds), port: Number(values.port), speed: Number(values.speed), alarms: true });
+  if (!values.quiet) ward.alarms.scene();
   console.log(`development server, made-up patients: ${address}/#enter=demo`);
 }

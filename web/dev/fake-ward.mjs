@@ -1,4 +1,5 @@
 // DEVELOPMENT ONLY. A made-up ward that speaks docs/live-stream.md, with switches for every state the pages must show honestly.
+import { FakeAlarms } from "./fake-alarms.mjs";
 import { Patient } from "./physiology.mjs";
 
 const NO_VALUE = -32768;
@@ -49,7 +50,8 @@ const WELL = {
 };
 
 export class FakeWard {
-  constructor({ beds = 8, speed = 1, free = true } = {}) {
+  /** `alarms`: `false` speaks as a server that knows no alarms. */
+  constructor({ beds = 8, speed = 1, free = true, alarms = false } = {}) {
     this.speed = speed;
     this.began = performance.now();
     this.epoch = Date.now() * 1000;
@@ -59,6 +61,7 @@ export class FakeWard {
     this.streams = [];
     this.epochOfLayout = 0;
     for (let bed = 0; bed < beds; bed++) this.#addBed(bed, free && beds > 6 && bed === beds - 2);
+    this.alarms = alarms ? new FakeAlarms(this) : null;
     this.lastWave = this.now();
     this.timers = [setInterval(() => this.#waves(), BLOCK_SECONDS * 1000), setInterval(() => this.#numbers(), 250), setInterval(() => this.#tick(), 1000)];
   }
@@ -86,6 +89,7 @@ export class FakeWard {
 
   stop() {
     for (const timer of this.timers) clearInterval(timer);
+    this.alarms?.stop();
   }
 
   /** Sets faults; what is not named stays. `{reset: true}` heals everything. */
@@ -117,6 +121,11 @@ export class FakeWard {
     const known = this.streams.filter((stream) => stream.last).map((stream) => [stream.i, ...stream.last]);
     client.send(text(3, { t: this.now(), n: known }));
     client.send(this.#tickMessage());
+    if (this.alarms) client.send(text(5, this.alarms.whole()));
+  }
+
+  sendAlarms(message) {
+    this.#send(text(5, message));
   }
 
   #stateOf(device) {

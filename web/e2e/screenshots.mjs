@@ -19,6 +19,14 @@ const scenes = [
   { name: "ward", beds: 8 },
   { name: "ward-32", beds: 32, sizes: ["laptop", "office", "wall"] },
   { name: "ward-16", beds: 16, sizes: ["laptop"], languages: ["de"] },
+  { name: "alarms", beds: 8, alarms: true },
+  { name: "alarms-4", beds: 4, alarms: true, sizes: ["wall"], languages: ["de"] },
+  { name: "alarms-16", beds: 16, alarms: true, sizes: ["laptop", "wall"], languages: ["de"] },
+  { name: "alarms-32", beds: 32, alarms: true, sizes: ["laptop", "wall"], languages: ["de"] },
+  { name: "alarms-wall", beds: 8, alarms: true, token: "wall", sizes: ["wall"] },
+  { name: "alarms-light", beds: 8, alarms: true, theme: "light", sizes: ["laptop"], languages: ["de"] },
+  { name: "alarms-lost", beds: 8, alarms: true, fault: { mute: true }, sizes: ["laptop"] },
+  { name: "alarms-bed", beds: 8, alarms: true, go: "#/bed/bed-01" },
   { name: "bed", beds: 8, go: "#/bed/bed-02" },
   { name: "charter", beds: 8, go: "#/charter", settle: 500 },
   { name: "light", beds: 8, theme: "light", sizes: ["laptop"], languages: ["de"] },
@@ -45,11 +53,12 @@ const browser = await launch();
 /** One picture: its own page and server, so that a software-rendered page never waits for another. */
 async function shoot(scene, language, size) {
   const [width, height] = SIZES[size];
-  const server = await start({ beds: scene.beds });
+  const server = await start({ beds: scene.beds, alarms: scene.alarms ?? false });
+  if (scene.alarms) server.ward.alarms.scene();
   const { context, page, trouble } = await open(browser, server.address, { language, width, height, scale: size === "phone" ? 2 : 1 });
   if (scene.theme) await page.addInitScript((theme) => { localStorage.setItem("obhut.theme", theme); }, scene.theme);
   await page.goto(`${server.address}/#enter=${scene.token ?? "demo"}`);
-  if (!scene.token) {
+  if (scene.token !== "used") {
     await page.waitForSelector(".tile");
     if (scene.go) await page.evaluate((go) => { location.hash = go; }, scene.go);
     if (scene.key) await page.keyboard.press(scene.key);

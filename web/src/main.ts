@@ -5,6 +5,7 @@ import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/tile.css";
 import "./styles/value.css";
+import "./styles/alarm.css";
 import "./styles/pages.css";
 import "./styles/kit.css";
 

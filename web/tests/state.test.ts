@@ -9,11 +9,11 @@ const NOW = 1764000000 * S;
 const AT: Situation = { now: NOW, link: "live", device: "online" };
 
 function numeric(code: number, index = 0, period: number | null = 1): NumericStream {
-  return { kind: "numeric", index, device: "mon-01", code, label: "X", name: { de: "x", en: "x" }, unit: "/min", places: 0, period };
+  return { kind: "numeric", index, device: "mon-01", code, reference: null, label: "X", name: { de: "x", en: "x" }, unit: "/min", places: 0, period };
 }
 
 function wave(code: number, index: number): Stream {
-  return { kind: "waveform", index, device: "mon-01", code, label: "W", name: { de: "w", en: "w" }, unit: "mV", rate: 250, gain: 1, baseline: 0 };
+  return { kind: "waveform", index, device: "mon-01", code, reference: null, label: "W", name: { de: "w", en: "w" }, unit: "mV", rate: 250, gain: 1, baseline: 0 };
 }
 
 /** A value taken and received `seconds` ago. */

@@ -4,6 +4,9 @@
  * What always holds: a message is understood whole or refused with a reason; nothing is guessed. Times stay in microseconds of the server's clock.
  */
 
+import { Mismatch } from "../api/shape.ts";
+import { AlarmsMessage } from "./alarms.ts";
+
 /** What an unknown or malformed message is called; the page counts these and does not take them for a sign of life. */
 export type Refusal = "empty" | "unknown_type" | "unknown_version" | "malformed";
 
@@ -20,6 +23,8 @@ interface StreamCommon {
   readonly device: string;
   /** MDC code. */
   readonly code: number;
+  /** Its reference identifier, as alarms name it; `null` where the server does not say. */
+  readonly reference: string | null;
   readonly label: string;
   readonly name: { readonly de: string; readonly en: string };
   readonly unit: string;
@@ -97,7 +102,8 @@ export type Message =
   | { readonly type: "layout"; readonly layout: Layout }
   | { readonly type: "waves"; readonly blocks: readonly WaveBlock[] }
   | { readonly type: "numbers"; readonly time: number; readonly numbers: readonly NumberEntry[] }
-  | { readonly type: "tick"; readonly tick: Tick };
+  | { readonly type: "tick"; readonly tick: Tick }
+  | { readonly type: "alarms"; readonly alarms: AlarmsMessage };
 
 export type Decoded = { readonly ok: true; readonly message: Message } | { readonly ok: false; readonly reason: Refusal };
 
@@ -125,11 +131,13 @@ export function decode(buffer: ArrayBuffer): Decoded {
         return decodeNumbers(json(buffer));
       case 4:
         return decodeTick(json(buffer));
+      case 5:
+        return { ok: true, message: { type: "alarms", alarms: AlarmsMessage(json(buffer), "alarms") } };
       default:
         return refused("unknown_type");
     }
   } catch (error) {
-    if (error instanceof Malformed || error instanceof SyntaxError || error instanceof TypeError) return refused("malformed");
+    if (error instanceof Malformed || error instanceof Mismatch || error instanceof SyntaxError || error instanceof TypeError) return refused("malformed");
     throw error;
   }
 }
@@ -181,6 +189,7 @@ function stream(value: unknown): Stream {
     index: number(from["i"]),
     device: text(from["device"]),
     code: number(from["code"]),
+    reference: typeof from["ref"] === "string" ? from["ref"] : null,
     label: text(from["label"]),
     name: { de: text(name["de"]), en: text(name["en"]) },
     unit: text(from["unit"]),

@@ -5,6 +5,7 @@
  * What always holds: the link is `live` only while understood messages come; everything else follows from that in `state.ts`.
  */
 import { SvelteMap } from "svelte/reactivity";
+import { apply, type WardAlarms } from "./alarms.ts";
 import { WardClock } from "./clock.ts";
 import { Connection, SILENCE_MS_MAX, type SessionCheck } from "./connection.ts";
 import { curves } from "./parameters.ts";
@@ -24,6 +25,8 @@ export class Ward {
   layout = $state.raw<Layout | null>(null);
   tick = $state.raw<Tick | null>(null);
   link = $state<Link>("connecting");
+  /** Alarms of the ward; `null` while the server has told none, as older servers never do. */
+  alarms = $state.raw<WardAlarms | null>(null);
   /** Server time in µs at the last refresh. */
   now = $state<number | null>(null);
   /** Real seconds since the link was lost. */
@@ -90,7 +93,10 @@ export class Ward {
     this.#heard = local;
     switch (message.type) {
       case "layout":
-        if (!this.#open) this.clock.reset();
+        if (!this.#open) {
+          this.clock.reset();
+          this.alarms = null; // A new stream tells the whole again, or has none to tell.
+        }
         this.#open = true;
         this.clock.setSpeed(message.layout.speed);
         this.clock.witness(message.layout.serverTime, local);
@@ -119,6 +125,10 @@ export class Ward {
       case "tick":
         this.clock.witness(message.tick.time, local);
         this.tick = message.tick;
+        break;
+      case "alarms":
+        this.clock.witness(message.alarms.t, local);
+        this.alarms = apply(this.alarms, message.alarms);
         break;
     }
     if (this.link !== "live") this.#refresh();

@@ -64,6 +64,15 @@ const MEASURES: Readonly<Record<Density, Measures>> = {
 };
 const LANES_MAX = 5;
 
+const ALARM_HEIGHT: Readonly<Record<Density, number>> = { tiny: 0, small: 32, medium: 40, large: 52 };
+/** Seen from across a room the line is so much higher. */
+const FAR = 1.3;
+
+/** Height of the line of alarms in a tile, CSS pixels. In the smallest tiles it stands in the head, where devices are named otherwise. */
+export function alarmHeight(of: Density, far: boolean): number {
+  return Math.round(ALARM_HEIGHT[of] * (far ? FAR : 1));
+}
+
 function density(width: number, height: number): Density {
   if (width < 230 || height < 190) return "tiny";
   if (width < 380 || height < 300) return "small";
