@@ -151,8 +151,8 @@ fn somebody(index: u16, rng: &mut Rng) -> (Person, Course, &'static str) {
         0 => (person, Course::Everyday, "everyday"),
         1 => (
             Person { rhythm: Rhythm::Ectopic { ventricular: 0.035, atrial: 0.02 }, ..person },
-            Course::Everyday,
-            "early beats",
+            Course::BreathStops { every: 300, length: 75 },
+            "asleep, early beats, breath stops every five minutes",
         ),
         2 => (person, Course::Sepsis { onset: 180, rise: 900 }, "getting worse from the third minute on"),
         3 => (

@@ -152,7 +152,7 @@ struct Batch {
 
 impl Watching {
     /// Takes what is to be kept now; values too, if `values`.
-    fn to_keep(&mut self, values: bool, now: ServerTime) -> Option<Batch> {
+    fn due(&mut self, values: bool, now: ServerTime) -> Option<Batch> {
         if !(self.unkept.is_urgent() || (values && !self.unkept.values.is_empty())) {
             return None;
         }
@@ -284,7 +284,7 @@ fn run(ward: &AlarmWard) {
         if with_values {
             values = Instant::now();
         }
-        let batch = ward.watching.lock().to_keep(with_values, ward.clock.now());
+        let batch = ward.watching.lock().due(with_values, ward.clock.now());
         let kept = batch.is_none_or(|batch| keep(ward, batch));
         if stop {
             return;

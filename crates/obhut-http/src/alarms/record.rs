@@ -14,7 +14,8 @@ pub(super) fn is_worth(output: &Output) -> bool {
     match &output.what {
         What::Refused { .. } => false,
         What::Alarm { phase, cause, .. } => {
-            !matches!(phase, Phase::Continue) && !(matches!(phase, Phase::Update) && matches!(cause, Cause::Value))
+            let moved_only = *phase == Phase::Update && *cause == Cause::Value;
+            *phase != Phase::Continue && !moved_only
         }
         _ => true,
     }

@@ -49,7 +49,7 @@ impl Spells {
             Activity::OutOfBed => 15.0,
             Activity::Awake => 150.0,
             Activity::Deteriorating(_) => 240.0,
-            Activity::Asleep => 900.0,
+            Activity::Asleep | Activity::Obstructed => 900.0,
         };
         for (kind, mean, shortest, longest) in [
             (Artefact::Motion, motion, 3.0, 10.0),

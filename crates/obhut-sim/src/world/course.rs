@@ -13,6 +13,8 @@ pub enum Activity {
     Exertion,
     /// Up; the bed is empty.
     OutOfBed,
+    /// Asleep and hardly getting air: the airway falls shut, saturation drops.
+    Obstructed,
     /// Getting worse as in sepsis: 0 is well, 1 is shock.
     Deteriorating(f64),
 }
@@ -24,6 +26,13 @@ pub enum Course {
     Steady(Activity),
     /// Awake, asleep, moving, sometimes up, at random.
     Everyday,
+    /// Asleep; once in every `every` seconds hardly any breath for `length` seconds, the first time after a minute.
+    BreathStops {
+        /// Seconds from one to the next.
+        every: u32,
+        /// Seconds each lasts.
+        length: u32,
+    },
     /// As everyday, but from `onset` seconds on worse and worse for `rise` seconds; then as bad for half of that, then better; again and again.
     Sepsis {
         /// Seconds of calm before.
@@ -32,6 +41,9 @@ pub enum Course {
         rise: u32,
     },
 }
+
+/// Seconds of quiet before the first stop of breath.
+const FIRST_STOP: u64 = 60;
 
 /// Follows a [`Course`], second by second.
 #[derive(Debug, Clone)]
@@ -47,6 +59,7 @@ impl Timeline {
     pub(super) fn new(course: Course, rng: Rng) -> Self {
         let current = match course {
             Course::Steady(activity) => activity,
+            Course::BreathStops { .. } => Activity::Asleep,
             Course::Everyday | Course::Sepsis { .. } => Activity::Awake,
         };
         let mut timeline = Self { course, rng, second: 0, current, until: 0 };
@@ -66,6 +79,11 @@ impl Timeline {
         match self.course {
             Course::Steady(activity) => activity,
             Course::Everyday => self.everyday(second),
+            Course::BreathStops { every, length } => {
+                let t = second % u64::from(every.max(1));
+                let stops = FIRST_STOP..FIRST_STOP + u64::from(length);
+                if stops.contains(&t) { Activity::Obstructed } else { Activity::Asleep }
+            }
             Course::Sepsis { onset, rise } => {
                 let (onset, rise) = (f64::from(onset), f64::from(rise.max(1)));
                 let t = second as f64 % (onset + rise * 2.5);

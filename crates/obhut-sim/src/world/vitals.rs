@@ -122,6 +122,16 @@ impl Vitals {
                 variability: 1.35,
                 movement: 0.01,
             },
+            Activity::Obstructed => Self {
+                heart_rate: rest.heart_rate - 4.0,
+                respiratory_rate: rest.respiratory_rate - 4.0,
+                saturation: rest.saturation - 19.0,
+                perfusion: 0.85,
+                depth: 0.3,
+                variability: 1.4,
+                movement: 0.02,
+                ..rest
+            },
             Activity::Exertion => Self {
                 heart_rate: rest.heart_rate + 36.0,
                 respiratory_rate: rest.respiratory_rate + 9.0,

@@ -167,3 +167,14 @@ fn before_and_after_what_is_known_there_is_no_state() {
     assert!(someone.state(DeviceTime::from_micros(0)).is_none());
     assert!(someone.state(at(0)).is_some());
 }
+
+#[test]
+fn breath_stops_take_saturation_below_ninety_and_it_comes_back() {
+    let mut someone = patient(3, Course::BreathStops { every: 300, length: 75 });
+    let mut saturation = |second: i64| {
+        someone.advance(at(second * SECOND));
+        someone.state(at(second * SECOND)).unwrap().0.saturation
+    };
+    let (calm, worst, after) = (saturation(25), saturation(108), saturation(270));
+    assert!(calm > 93.0 && worst < 88.0 && after > 93.0, "{calm} {worst} {after}");
+}
