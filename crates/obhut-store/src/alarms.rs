@@ -189,7 +189,7 @@ impl Alarms {
     }
 
     /// The newest `max` records of that time, oldest first.
-    fn records(
+    pub(crate) fn records(
         &self,
         about: Option<Subject>,
         within: Range<ServerTime>,

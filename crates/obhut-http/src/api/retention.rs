@@ -336,6 +336,8 @@ async fn erase(
         }
         let done = room.erase(&charter.checked, &order).map_err(failed)?;
         work.refresh()?;
+        // The alarms of whoever was here lately are in memory, too.
+        work.alarms.forget(order.subject);
         Ok(done)
     }));
     let done =

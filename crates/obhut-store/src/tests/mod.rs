@@ -1,5 +1,6 @@
 //! Tests of the whole store, on the real disk and on simulated ones.
 
+mod alarms;
 mod basic;
 mod changes;
 mod erasing;

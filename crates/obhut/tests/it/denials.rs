@@ -467,7 +467,7 @@ fn every_route_is_refused_to_whom_the_charter_does_not_name() {
     assert!(others.is_empty(), "{others:?}");
 
     // Whom the charter names is not refused, whatever else may be wrong with the request.
-    granted.sort_by_key(|(order, ..)| *order);
+    granted.sort_by_key(|grant| grant.0);
     cases.clear();
     for (_, role, case) in &granted {
         let reply = send(house.who(role), case);
