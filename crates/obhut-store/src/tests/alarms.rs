@@ -30,16 +30,19 @@ fn the_newest_piece_of_each_name_and_every_record_come_back_after_any_end() {
     let dir = tempdir();
     let store = open(dir.path());
     let (one, two) = (bind(&store, 1), bind(&store, 2));
-    store.keep(&[piece("ward", 1, None, "w1"), piece("bed/1", 1, Some(one), "HF 134")], &[], &[]).unwrap();
-    let said = [record(1, Some(one), "start"), record(2, Some(two), "other"), record(3, Some(one), "end")];
-    store.keep(&[piece("ward", 2, None, "w2"), piece("bed/2", 2, Some(two), "SpO2 84")], &[], &said).unwrap();
+    store.keep(&[piece("ward", 1, None, "w1"), piece("bed/1", 1, Some(one), "HF 134 > 120")], &[], &[]).unwrap();
+    let said = [record(1, Some(one), "start of it"), record(2, Some(two), "other"), record(3, Some(one), "end")];
+    store.keep(&[piece("ward", 2, None, "w2"), piece("bed/2", 2, Some(two), "SpO2 84 < 85")], &[], &said).unwrap();
     store.keep(&[], &["bed/1".to_owned(), "bed/9".to_owned()], &[]).unwrap();
     drop(store);
-    assert!(super::erasing::hits(dir.path(), &[&b"HF 134"[..], b"SpO2 84", b"start"]).is_empty(), "sealed");
+    assert!(
+        super::erasing::hits(dir.path(), &[&b"HF 134 > 120"[..], b"SpO2 84 < 85", b"start of it"]).is_empty(),
+        "sealed"
+    );
     let store = open(dir.path());
-    assert_eq!(pieces(&store), owned(&[("bed/2", "SpO2 84"), ("ward", "w2")]));
-    assert_eq!(records(&store, Some(one), 0, 9, 9), ["start", "end"]);
-    assert_eq!(records(&store, Some(one), 0, 3, 9), ["start"]);
+    assert_eq!(pieces(&store), owned(&[("bed/2", "SpO2 84 < 85"), ("ward", "w2")]));
+    assert_eq!(records(&store, Some(one), 0, 9, 9), ["start of it", "end"]);
+    assert_eq!(records(&store, Some(one), 0, 3, 9), ["start of it"]);
     assert_eq!(records(&store, None, 0, 9, 2), ["other", "end"], "the newest");
     assert_eq!(store.expire_alarm_records(ServerTime::from_micros(3)).unwrap(), 2);
     assert_eq!(records(&store, None, 0, 9, 9), ["end"]);
