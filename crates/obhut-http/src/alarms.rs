@@ -1,7 +1,7 @@
 //! The alarm ward: the engine of `obhut-vitals` between the device door, the clock, the people and the pages.
 //!
 //! The gateway hands in each admitted reading before it is stored; a timer ticks four times a second; people act; patients and devices move. What changed goes to
-//! the pages at once and to disk behind, by a thread of its own ([`keep`]). Nothing here waits for a disk, the ledger or a page: if one of them is gone, that is an
+//! the pages at once and to disk behind, by a thread of its own (`keep`). Nothing here waits for a disk, the ledger or a page: if one of them is gone, that is an
 //! alarm itself and watching goes on. What an alarm is, and when it begins and ends, is the engine's to say and not this module's.
 //!
 //! INVARIANT: the engine's inputs are taken one after the other under one lock, and pages are told in that order. Times are ward time, from one clock.
