@@ -143,7 +143,9 @@ impl Retention {
     pub fn open(parts: Parts, now: ServerTime) -> Result<Arc<Self>, RetentionError> {
         let Parts { data, installation, store, register, scribe } = parts;
         let path = list_path(&data);
-        let list = match ErasureList::read(&path, &installation.signer())? {
+        let kept = ErasureList::read(&path, &installation.signer())?;
+        let is_kept = kept.is_some();
+        let list = match kept {
             Some(list) => list,
             None => ErasureList::new(&installation, now).map_err(|error| RetentionError::io("make", &path, error))?,
         };
@@ -159,7 +161,14 @@ impl Retention {
             one: Mutex::new(()),
             last: Mutex::default(),
         };
-        made.signed_list(now)?;
+        // That nothing was added until now can be said later; a full disk must not keep a ward from starting.
+        match made.signed_list(now) {
+            Err(error) if is_kept => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the list of erasures could not be brought up to date; it holds all that was on it"
+            ),
+            said => drop(said?),
+        }
         Ok(Arc::new(made))
     }
 
