@@ -318,19 +318,30 @@ def fill(at: Path) -> Path:
     return filler
 
 
+# A small disk fills with what is acknowledged, too: after so many times a new one.
+FULL_AT_ONE_DISK = 20
+
+
 def part_full(options, work: Path):
     print(f"==> torture: full disk and kill -9, {options.full_disk_runs} times", flush=True)
     if os.geteuid() != 0:
         print("    (mounting a small file system needs root; the full-disk part is skipped)", flush=True)
         return
+    for first in range(0, options.full_disk_runs, FULL_AT_ONE_DISK):
+        if not one_small_disk(options, work, first, min(FULL_AT_ONE_DISK, options.full_disk_runs - first)):
+            return
+
+
+def one_small_disk(options, work: Path, first: int, runs: int) -> bool:
+    """Fills a new small disk `runs` times; false if there can be none."""
     small = work / "small"
     if not mount_small(small, options.full_disk_megabytes):
-        return
-    ward = Ward(options, work / "full", 4 * options.speed, small / "data")
+        return False
+    ward = Ward(options, work / f"full-{first}", 4 * options.speed, small / "data")
     try:
         ward.open()
         ward.wait_for("the first acknowledgements", lambda: ward.acknowledged() >= options.devices)
-        for i in range(options.full_disk_runs):
+        for i in range(runs):
             filler = fill(small)
             held = sum(d.held_back for d in ward.devices)
 
@@ -354,10 +365,11 @@ def part_full(options, work: Path):
             if i % 2 == 1:
                 ward.kill_and_restart()
         ward.drain()
-        verify_twice(ward, f"{options.full_disk_runs} times full")
+        verify_twice(ward, f"{first + runs} times full")
     finally:
         ward.close()
         subprocess.run(["umount", "-l", small], check=False)
+    return True
 
 
 def main() -> int:

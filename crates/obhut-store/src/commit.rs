@@ -4,6 +4,7 @@ use crate::disk::is_full;
 use crate::embedded::Inner;
 use crate::ingest::{Batch, State};
 use crate::journal::Writer;
+use crate::reserve::Reserve;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -61,8 +62,16 @@ impl Committer {
             }
         }
         self.inner.journal_end.store(self.writer.end, Ordering::Release);
-        self.inner.ingest.set_full(false);
+        self.room_again();
         self.apply()
+    }
+
+    /// Takes readings again. The reserve comes first: who sees an acknowledgement after a full disk may rely on another start.
+    fn room_again(&self) {
+        if self.inner.ingest.state() == State::Full {
+            self.inner.reserve.iter().for_each(Reserve::keep);
+        }
+        self.inner.ingest.set_full(false);
     }
 
     fn apply(&mut self) -> bool {
@@ -127,7 +136,7 @@ impl Committer {
                 break;
             }
         }
-        self.inner.ingest.set_full(false);
+        self.room_again();
         true
     }
 }

@@ -233,6 +233,7 @@ impl EmbeddedStore {
             options,
         });
         let store = Self { inner: inner.clone(), threads: Mutex::new(None), _lock: lock };
+        inner.reserve.iter().for_each(Reserve::keep);
         store.complete_erasures()?;
         store.complete_expiry()?;
         let committer = Committer::new(inner.clone(), recovered.writer);

@@ -188,3 +188,28 @@ fn erasures_are_not_forgotten_by_accident() {
     assert_eq!(server.run(&["retention", "show"])["now"]["unknown"], serde_json::json!([]));
     verified(&server.stop().path().join("data"), &key);
 }
+
+#[test]
+fn a_list_of_erasures_that_cannot_be_written_stops_no_start() {
+    let server = Server::start();
+    let list = server.data().join("erasures/list.json");
+    let dir = server.stop();
+    let before = std::fs::read(&list).unwrap();
+    // What would be written first cannot be, as on a full disk.
+    std::fs::create_dir(list.with_file_name("list.json.new")).unwrap();
+    let server = Server::start_in(dir, &demo_charter());
+    assert!(server.log().contains("the list of erasures could not be brought up to date"), "{}", server.log());
+    assert_eq!(std::fs::read(&list).unwrap(), before);
+    let dir = server.stop();
+    // Without what was on it, nobody could be kept from coming back: that stops a start.
+    std::fs::remove_file(&list).unwrap();
+    let mut command = obhut(&dir.path().join("data"));
+    command.arg("serve").arg("--charter").arg(demo_charter()).args([
+        "--https",
+        "127.0.0.1:0",
+        "--gateway",
+        "127.0.0.1:0",
+    ]);
+    let (good, text) = said(&mut command);
+    assert!(!good && text.contains("the list of erasures cannot be opened"), "{text}");
+}
