@@ -6,13 +6,16 @@
 //!
 //! INVARIANT: the engine's inputs are taken one after the other under one lock, and pages are told in that order. Times are ward time, from one clock.
 
+mod curves;
 mod equipment;
 mod keep;
+mod opinion;
 mod record;
 mod row;
 mod score;
 mod stays;
 
+pub use curves::CurveCounts;
 pub(crate) use record::setting;
 pub use record::{history, statistics};
 pub(crate) use row::word_of;
@@ -20,6 +23,7 @@ pub use score::{Entry, ScoreError};
 
 use crate::live::{LiveWard, Plan};
 use bytes::Bytes;
+use curves::Block;
 use equipment::{Equipment, Said};
 use obhut_charter::Checked;
 use obhut_charter::rules::Rules;
@@ -67,6 +71,10 @@ pub struct AlarmWard {
     keeping: keep::Signal,
     /// Whether what the alarms remember cannot be kept at the moment.
     unkept: AtomicBool,
+    /// Curves on their way to the detectors.
+    queue: curves::Queue,
+    /// Taken by the thread that looks at them.
+    waiting: Mutex<Option<curves::Waiting>>,
     /// How long records are kept: as long as the shortest-lived data their rules look at.
     record_micros: Mutex<Option<i64>>,
 }
@@ -93,6 +101,8 @@ struct Watching {
     table: Option<Table>,
     scored: HashMap<BedId, Outcome>,
     ticks: u32,
+    /// What each bed's curves said last.
+    opinions: HashMap<BedId, opinion::Opinions>,
     phases: HashMap<AlarmId, Phase>,
     refused: VecDeque<(RequestId, Refusal)>,
     /// What pages have not been told yet.
@@ -123,6 +133,7 @@ impl AlarmWard {
         };
         let unkept = AtomicBool::new(read.is_none());
         watching.begin(charter, read.unwrap_or_default(), clock.now());
+        let (queue, waiting) = curves::queue();
         let ward = Arc::new(Self {
             clock,
             speed,
@@ -131,6 +142,8 @@ impl AlarmWard {
             watching: Mutex::new(watching),
             keeping: keep::Signal::default(),
             unkept,
+            queue,
+            waiting: Mutex::new(Some(waiting)),
             record_micros: Mutex::new(record_micros(charter)),
         });
         let itself = Arc::downgrade(&ward);
@@ -166,6 +179,7 @@ impl AlarmWard {
     /// Ticks until the server stops, on a task; what is kept is kept by a thread, which ends soon after.
     pub async fn run(self: Arc<Self>, parts: impl Fn() -> Parts + Send, stopping: tokio_util::sync::CancellationToken) {
         let keeper = keep::spawn(self.clone());
+        let looking = self.look_at_curves(stopping.clone());
         let mut beat = tokio::time::interval(TICK_EVERY);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -175,9 +189,50 @@ impl AlarmWard {
             }
         }
         self.keeping.stop();
-        if let Some(keeper) = keeper {
-            let _ = tokio::task::spawn_blocking(move || keeper.join()).await;
+        for thread in [keeper, looking].into_iter().flatten() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+    }
+
+    /// Begins the thread that looks at the curves. The engine's lock is taken for what was found, not while looking.
+    fn look_at_curves(
+        self: &Arc<Self>,
+        stopping: tokio_util::sync::CancellationToken,
+    ) -> Option<std::thread::JoinHandle<()>> {
+        let waiting = self.waiting.lock().take()?;
+        let (ward, counts) = (self.clone(), self.queue.counts.clone());
+        let look = move || {
+            let mut beds = curves::Beds::default();
+            while !stopping.is_cancelled() {
+                let Ok(next) = waiting.next(TICK_EVERY) else { return };
+                let Some(block) = next else { continue };
+                match beds.take(&block) {
+                    Ok(judged) => {
+                        counts.taken.fetch_add(1, Ordering::Relaxed);
+                        if let Some(judged) = judged {
+                            let mut watching = ward.watching.lock();
+                            watching.judged(judged, ward.clock.now());
+                            ward.tell(&mut watching);
+                        }
+                    }
+                    Err(curves::NotTaken) => drop(counts.refused.fetch_add(1, Ordering::Relaxed)),
+                }
+            }
+        };
+        match std::thread::Builder::new().name("curves".into()).spawn(look) {
+            Ok(thread) => Some(thread),
+            Err(error) => {
+                // Alarms about numbers go on; what the curves say is unknown, which is what pages are told.
+                tracing::error!(%error, "nobody looks at the curves");
+                None
+            }
+        }
+    }
+
+    /// How many blocks of curves were looked at.
+    #[must_use]
+    pub fn curve_counts(&self) -> &CurveCounts {
+        &self.queue.counts
     }
 
     fn tick(&self, parts: Parts) {
@@ -358,10 +413,18 @@ impl LiveSink for AlarmWard {
             }
         }
         let Some(bed) = bed else { return };
+        let watched = watching.engine.is_some() && watching.labels.iter().any(|(known, _)| known == bed);
         for numeric in numerics {
             watching.value(device, bed, subject, numeric, now);
+            watching.claim(device, bed, subject, numeric, now);
         }
         self.tell(&mut watching);
+        drop(watching);
+        if watched {
+            for block in waves.iter().filter_map(|wave| Block::of(bed, subject, device, wave)) {
+                self.queue.put(block);
+            }
+        }
     }
 
     fn session(&self, device: &DeviceId, event: SessionEvent) {
@@ -567,6 +630,7 @@ impl Watching {
 
     fn forget(&mut self, subject: Subject) {
         self.sheets.remove(&subject);
+        self.opinions.retain(|_, opinions| !opinions.is_about(subject));
         if let Some(engine) = &mut self.engine {
             engine.forget(subject);
         }

@@ -71,6 +71,17 @@ fn gather(state: &AppState, registry: &mut Registry) {
         registry.register(name, help, counter);
     }
 
+    let counts = state.alarms.curve_counts();
+    for (name, help, value) in [
+        ("curve_blocks_judged", "Blocks of curves looked at for signal quality and second opinions", &counts.taken),
+        ("curve_blocks_dropped", "Blocks of curves not looked at because too much was waiting", &counts.dropped),
+        ("curve_blocks_refused", "Blocks of curves that detectors can do nothing with", &counts.refused),
+    ] {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(value.load(std::sync::atomic::Ordering::Relaxed));
+        registry.register(name, help, counter);
+    }
+
     gauge(registry, "device_sessions", "Devices connected", state.connected());
     gauge(registry, "pages", "Ward pages connected", state.live.clients());
     if let Some(report) = state.retention.get().and_then(|room| room.last_run()) {

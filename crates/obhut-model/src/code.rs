@@ -151,6 +151,7 @@ table! {
     VOL_FLUID_TBI_REMAIN = 157872 "MDC_VOL_FLUID_TBI_REMAIN" Numeric None, "mL" "mL" "Remain" "volume left to infuse" "verbleibendes Infusionsvolumen" "N";
     VOL_FLUID_TBI = 157884 "MDC_VOL_FLUID_TBI" Numeric None, "mL" "mL" "VTBI" "volume to be infused" "zu infundierendes Volumen" "N";
     TIME_PD_REMAIN = 157916 "MDC_TIME_PD_REMAIN" Numeric None, "s" "s" "Time left" "time left of infusion" "verbleibende Infusionszeit" "N";
+    EVT_ECG_ASYSTOLE = 199684 "MDC_EVT_ECG_ASYSTOLE" Numeric None, "1" "·" "Asystole" "asystole, the monitor's own event: 1 present, 0 over" "Asystolie, Ereignis des Monitors: 1 besteht, 0 vorbei" "DICOM PS3.16 CID 3038 (3:3076)";
     BED_MOVEMENT = 67170305 "OBHUT_BED_MOVEMENT" Numeric None, "%" "%" "Move" "movement in bed, share of the last period" "Bewegung im Bett, Anteil der letzten Periode" "private partition 1024, term 61441; no agreed MDC term";
     BED_OCCUPIED = 67170306 "OBHUT_BED_OCCUPIED" Numeric None, "1" "·" "In bed" "bed occupied, 0 or 1" "Bett belegt, 0 oder 1" "private partition 1024, term 61442; no agreed MDC term";
 }

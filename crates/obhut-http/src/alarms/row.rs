@@ -69,7 +69,7 @@ pub(super) fn bed(watching: &Watching, id: &BedId, now: ServerTime) -> Option<Va
         "responsible": view.responsible, "offer": view.offer.map(|offer| json!({"to": offer.to, "by": offer.by})),
         "limits_set": view.limits.iter().filter(|limit| limit.set.is_some()).count(),
         "limits_off": view.limits.iter().filter(|limit| limit.limit.is_none()).count(),
-        "score": watching.score_row(id, now),
+        "score": watching.score_row(id, now), "signals": watching.signals(id),
     }))
 }
 
