@@ -4,14 +4,14 @@
 //! device claims ([`claimed`]), and how good each channel is. *Not* here: whether and how loud something alarms, which the charter and the engine say.
 //!
 //! What always holds: a contradiction makes an alarm one step less urgent, with the reason in it, and never takes it away; only a signal of known quality
-//! ends what the curves showed; what a device claims, only that device takes back. Decision 0200.
+//! ends what the curves showed; what a device claims, only that device takes back; beats that nobody finds are doubtful data, never asystole. Decision 0200.
 
 use super::Watching;
 use super::curves::{CLAIMS, Judged};
 use obhut_model::{BedId, Code, DeviceId, DeviceTime, Numeric, Quality, ServerTime, Subject};
 use obhut_signal::{
-    Against, Assessment, ChannelReport, Claim, ConditionKind, Doubt, Lack, Perfusion, SignalQuality, Sort, Uncertainty,
-    Verdict,
+    Against, Assessment, ChannelReport, Claim, Condition, ConditionKind, Doubt, Lack, Perfusion, SignalQuality, Sort,
+    Uncertainty, Verdict,
 };
 use obhut_vitals::alarm::{Finding, FindingKind, Input, Place, SecondOpinion, Technical, TechnicalKind};
 use serde_json::{Value, json};
@@ -53,12 +53,12 @@ const fn kind_of(claim: Claim) -> FindingKind {
 /// What a condition seen in the curves is called as a finding. A lost pulse is none: hearts beat beside sensors that slip.
 const fn found_as(kind: &ConditionKind) -> Option<Claim> {
     match kind {
-        // A silent ECG of good quality is an asystole until another signal says otherwise, and then a less urgent one.
-        ConditionKind::Asystole { .. } | ConditionKind::NoBeats { .. } => Some(Claim::Asystole),
+        ConditionKind::Asystole { .. } => Some(Claim::Asystole),
         ConditionKind::Bradycardia { .. } => Some(Claim::ExtremeBradycardia),
         ConditionKind::Tachycardia { .. } => Some(Claim::ExtremeTachycardia),
         ConditionKind::FibrillationLike { .. } => Some(Claim::VentricularFibrillation),
-        ConditionKind::PulseLost { .. } => None,
+        // Beats that nobody finds are unknown quality, never asystole: `Watching::channel` says so.
+        ConditionKind::NoBeats { .. } | ConditionKind::PulseLost { .. } => None,
     }
 }
 
@@ -118,7 +118,7 @@ fn can_end(known: &Assessment, claim: Claim) -> bool {
 }
 
 impl Watching {
-    /// Takes in what a bed's curves say.
+    /// Takes in what a bed's curves say. `// REQ-ALM-010`
     pub(super) fn judged(&mut self, judged: Judged, now: ServerTime) {
         if self.engine.is_none() {
             return;
@@ -176,10 +176,12 @@ impl Watching {
         if matches!(lack, Some(Lack::Starting | Lack::Stale | Lack::Missing)) {
             return;
         }
-        for (kind, present) in [
-            (TechnicalKind::LeadOff, lack == Some(Lack::SensorOff)),
-            (TechnicalKind::SuspectData, matches!(lack, Some(Lack::FlatLine | Lack::Saturated))),
-        ] {
+        let mute = |seen: &Condition| matches!(seen.kind, ConditionKind::NoBeats { lead, .. } if lead == report.code);
+        let suspect =
+            matches!(lack, Some(Lack::FlatLine | Lack::Saturated)) || judged.known.conditions.iter().any(mute);
+        for (kind, present) in
+            [(TechnicalKind::LeadOff, lack == Some(Lack::SensorOff)), (TechnicalKind::SuspectData, suspect)]
+        {
             let technical = Technical {
                 place: Place::Bed(judged.bed.clone()),
                 kind,

@@ -104,22 +104,27 @@ impl Drop for Monitor {
 }
 
 /// A page that keeps what the stream tells of alarms.
-struct Screen {
+pub(crate) struct Screen {
     runtime: tokio::runtime::Runtime,
     page: Page,
-    beds: BTreeMap<String, Value>,
+    pub(crate) beds: BTreeMap<String, Value>,
     ward: Value,
 }
 
 impl Screen {
-    fn open(server: &Server) -> Self {
+    pub(crate) fn open(server: &Server) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (page, _) = runtime.block_on(live(server));
         Self { runtime, page, beds: BTreeMap::new(), ward: Value::Null }
     }
 
     /// Reads on until `met` gives something; says when.
-    fn until<T>(&mut self, what: &str, patience: Duration, met: impl Fn(&Self) -> Option<T>) -> (T, Instant) {
+    pub(crate) fn until<T>(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        met: impl Fn(&Self) -> Option<T>,
+    ) -> (T, Instant) {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(found) = met(self) {
@@ -148,7 +153,7 @@ impl Screen {
         }
     }
 
-    fn alarm(&self, bed: &str, rule: &str) -> Option<Value> {
+    pub(crate) fn alarm(&self, bed: &str, rule: &str) -> Option<Value> {
         find(&self.beds.get(bed)?["alarms"], rule)
     }
 }

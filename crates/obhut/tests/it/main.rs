@@ -8,6 +8,7 @@
 
 mod alarms;
 mod crawl;
+mod curves;
 mod denials;
 mod door;
 mod faults;
