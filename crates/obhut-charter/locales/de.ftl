@@ -3,7 +3,7 @@
 title = Was die Charta „{ $name }“ erlaubt
 fingerprint = Fassung (SHA-256): { $fingerprint }
 promise = Was hier nicht steht, ist nicht erlaubt: Es wird abgewiesen, gezählt und angezeigt.
-enforced = Diese Fassung des Programms setzt selbst durch, was Geräte senden dürfen, wie oft, wie genau, mit welcher Zuordnung, wie lange Werte bleiben, und wer wessen Daten wofür sieht: Rollen, Beziehungen, Zwecke, Einwilligungen, Projekte. Netz, Schnittstellen, Alarmgrenzen und Freigaben sind erklärt und geprüft, aber noch nicht vom Programm durchgesetzt.
+enforced = Diese Fassung des Programms setzt selbst durch, was Geräte senden dürfen, wie oft, wie genau, mit welcher Zuordnung, wie lange Werte bleiben, und wer wessen Daten wofür sieht: Rollen, Beziehungen, Zwecke, Einwilligungen, Projekte. Wo der Abschnitt alarms steht, wacht es nach diesen Grenzen, Verzögerungen, Pausen und Eskalationen über die Betten, und nach nichts sonst. Netz, Schnittstellen und Freigaben sind erklärt und geprüft, aber noch nicht vom Programm durchgesetzt.
 disclaimer = Verteiltes Informationssystem, nicht als vorrangige Alarmierung zu verwenden; kein zertifiziertes Medizinprodukt, keine Rechtsberatung.
 
 heading-controller = Wer verantwortlich ist

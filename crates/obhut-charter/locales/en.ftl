@@ -3,7 +3,7 @@
 title = What the charter “{ $name }” allows
 fingerprint = Version (SHA-256): { $fingerprint }
 promise = What does not stand here is not allowed: it is refused, counted and shown.
-enforced = This version of the program itself enforces what devices may send, how often, how exactly, with which binding, how long values stay, and who sees whose data for what: roles, relations, purposes, consents, projects. Network, interfaces, alarm limits and gates are declared and checked, but not yet enforced by the program.
+enforced = This version of the program itself enforces what devices may send, how often, how exactly, with which binding, how long values stay, and who sees whose data for what: roles, relations, purposes, consents, projects. Where the section alarms stands, it watches the beds by these limits, delays, pauses and escalations, and by nothing else. Network, interfaces and gates are declared and checked, but not yet enforced by the program.
 disclaimer = Distributed information system, not to be relied on as primary alarm; not a certified medical device, not legal advice.
 
 heading-controller = Who is responsible

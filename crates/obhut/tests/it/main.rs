@@ -24,6 +24,7 @@ mod replay;
 mod restoring;
 mod signin;
 mod support;
+mod technical;
 mod visitor;
 mod withdrawal;
 mod witness;
