@@ -25,6 +25,9 @@ SPO2 = 150456
 QUOTA_EXCEEDED = 0x97
 IMPLEMENTATION_SPECIFIC = 0x83
 
+# Seconds in which a ledger that was down is back once there is room again; it asks at least every 15 s.
+LEDGER_BACK = 60
+
 
 class Failed(Exception):
     """What was promised did not happen."""
@@ -172,8 +175,15 @@ class Server:
         return done.stdout
 
     def runs(self, subject: str, code: int):
-        """What is stored, as the export sees it: one JSON object for each stretch."""
-        status, text = self.call("GET", f"/v1/readings/runs?subject={subject}&code={code}", raw=True, timeout=600)
+        """What is stored, as the export sees it: one JSON object for each stretch.
+
+        Nothing is read out while the ledger cannot say so; after a full disk it comes back by itself, and whoever asks asks again."""
+        until = time.monotonic() + LEDGER_BACK
+        while True:
+            status, text = self.call("GET", f"/v1/readings/runs?subject={subject}&code={code}", raw=True, timeout=600)
+            if status != 503 or b"ledger_unavailable" not in text or time.monotonic() > until:
+                break
+            time.sleep(0.5)
         if status != 200:
             raise Failed(f"reading back failed: {status} {text[:300]!r}")
         return [json.loads(line) for line in text.splitlines()]

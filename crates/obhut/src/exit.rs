@@ -48,3 +48,16 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     }
     ExitCode::from(failure.map_or(Exit::Failed, |f| f.exit) as u8)
 }
+
+/// Ends without a word if whoever read the output has read enough (`obhut … | head`). For commands that answer and end, not for servers.
+pub fn when_nobody_reads_on() {
+    /// As a shell says of a program that SIGPIPE ended.
+    const UNREAD: i32 = 128 + 13;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|said| said.starts_with("failed printing to stdout")) {
+            std::process::exit(UNREAD);
+        }
+        usual(panic);
+    }));
+}

@@ -35,6 +35,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.output == Output::Json;
+    if !matches!(cli.command, Command::Serve(_) | Command::Demo(_) | Command::Witness(_)) {
+        exit::when_nobody_reads_on();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

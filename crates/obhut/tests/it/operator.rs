@@ -408,3 +408,13 @@ fn the_doctor_says_what_is_wrong() {
     assert_eq!(started.status.code(), Some(1), "no server starts with another key: {}", stderr(&started));
     assert!(!data.join("top.key").exists(), "a doctor makes nothing");
 }
+
+#[test]
+fn output_that_nobody_reads_on_is_no_trouble() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_obhut"));
+    command.args(["charter", "explain"]).arg(demo_charter());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let done = child.wait_with_output().unwrap();
+    assert_eq!((done.status.code(), String::from_utf8_lossy(&done.stderr).as_ref()), (Some(141), ""));
+}
