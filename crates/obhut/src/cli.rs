@@ -191,7 +191,7 @@ pub struct Demo {
     /// Port for devices; 0 takes a free one.
     #[arg(long, default_value_t = 8883)]
     pub gateway_port: u16,
-    /// Seconds of ward time that pass in one real second (0.1 to 100).
+    /// Seconds of ward time that pass in one real second (0.1 to 100). Above 20 take few beds: devices need real time to connect and to send.
     #[arg(long, default_value_t = 1.0, value_name = "X", value_parser = speed)]
     pub speed: f64,
     /// Stop after this much real time, for example `90s`, `10m`; by default never.
