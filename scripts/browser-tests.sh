@@ -57,4 +57,5 @@ server=
 
 echo "==> browser: fault states"
 unset OBHUT_URL OBHUT_LINKS
-(cd web && npm run --silent e2e)
+# One of them starts servers of its own.
+(cd web && OBHUT="$obhut" npm run --silent e2e)

@@ -87,7 +87,7 @@ export async function start({ port = 0, beds = 8, speed = 1, free = true, sessio
       if (session.locked) return json(423, { error: "locked", message: "this workstation is locked", hint: "unlock it" });
       const [id, de, en] = session.role;
       return json(200, {
-        person: { id: `0${session.token}`, name: session.name, kind: session.token === "patient" ? "patient" : "staff" }, roles: [{ id, text: { de, en } }], permissions: session.permissions,
+        person: { id: `0${session.token}`, name: session.name, kind: session.token === "patient" ? "patient" : "staff" }, roles: [{ id, text: { de, en }, asleep: null }], permissions: session.permissions,
         assurance: "passkey", ends: Math.round(session.ends * 1000), locked: false, idle_lock: idleLock, home: session.home, emergencies: session.emergencies,
         ward: session.permissions.includes("live-view") ? { id: "station-3", name: "Station 3" } : null,
       });

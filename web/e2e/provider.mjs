@@ -1,13 +1,13 @@
 // A hospital's sign-in provider for tests: the real `oidc-provider` over TLS, with a few invented people and their groups, and ways to misbehave.
 //
-// Environment: CERT and KEY (PEM files for TLS), REDIRECT (the one address it may send people back to; with ANY_PORT on any port), CLIENT_SECRET.
+// Environment: CERT and KEY (PEM files for TLS), HOST (under which it is known, by default localhost), REDIRECT (the one address it may send people back to; with ANY_PORT on any port), CLIENT_SECRET.
 // Prints one line `listening <issuer>` and runs until its input ends. POST /misbehave/<how> changes what it does to the next identity tokens.
 import { createHmac, createPublicKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import Provider from "oidc-provider";
 
-const { CERT, KEY, REDIRECT, CLIENT_SECRET } = process.env;
+const { CERT, KEY, REDIRECT, CLIENT_SECRET, HOST } = process.env;
 const people = {
   anna: { name: "Anna Beispiel", groups: ["station-3-pflege", "alle"] },
   max: { name: "Max Muster", groups: ["medizintechnik", "it"] },
@@ -21,7 +21,7 @@ let misbehave = "not";
 
 const server = createServer({ cert: readFileSync(CERT), key: readFileSync(KEY) });
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
-const issuer = `https://localhost:${server.address().port}`;
+const issuer = `https://${HOST ?? "localhost"}:${server.address().port}`;
 
 const provider = new Provider(issuer, {
   clients: [{ client_id: "obhut", client_secret: CLIENT_SECRET, redirect_uris: [REDIRECT], grant_types: ["authorization_code"], response_types: ["code"] }],

@@ -16,7 +16,7 @@ export type Emergency = Of<typeof Emergency>;
 
 export const SessionInfo = object({
   person: object({ id: text, name: text, kind: text }),
-  roles: list(object({ id: text, text: label })),
+  roles: list(object({ id: text, text: label, asleep: maybe(text) })),
   permissions: list(text),
   assurance: text,
   ends: time,

@@ -261,6 +261,8 @@ session-ends-in = { $minutes ->
    *[other] Ihre Sitzung endet in { $minutes } Minuten
 }
 session-ends-detail = Danach ist eine neue Anmeldung nötig. Nicht Gesendetes geht verloren.
+role-rests = Ihre Rolle „{ $role }“ { $why }.
+role-rests-detail = Bis dahin öffnet sie nichts. Wenden Sie sich an die Stelle, die hier Personen und Rollen pflegt.
 session-renew = Neu anmelden
 session-lock = Sperren
 session-switch = Person wechseln

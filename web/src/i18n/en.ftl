@@ -260,6 +260,8 @@ session-ends-in = { $minutes ->
    *[other] Your session ends in { $minutes } minutes
 }
 session-ends-detail = After that you need to sign in again. What has not been sent is lost.
+role-rests = Your role “{ $role }” { $why }.
+role-rests-detail = Until then it opens nothing. Ask whoever looks after people and roles here.
 session-renew = Sign in again
 session-lock = Lock
 session-switch = Switch person

@@ -203,7 +203,7 @@ const fn source(source: Source) -> &'static str {
 }
 
 /// Why a role rests, in a word; `None` if it counts.
-fn asleep(
+pub(super) fn asleep(
     state: &AppState,
     charter: &CharterInForce,
     person: &Person,

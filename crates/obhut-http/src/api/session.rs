@@ -9,6 +9,7 @@
 mod passkey;
 mod provider;
 
+use super::people::asleep;
 use super::{ApiError, Needs, Route, blocking, route};
 use crate::state::{AppState, real_now};
 use crate::who::{PeerAddress, Recognised, Who, session_ended};
@@ -230,23 +231,26 @@ async fn session(State(state): State<Arc<AppState>>, here: Here) -> Result<Json<
     let access = charter.access.clone();
     let mut permissions: Vec<&str> = Vec::new();
     let mut roles: Vec<Value> = Vec::new();
+    let person = state
+        .desk
+        .register
+        .read(|register| register.person(signed.person).cloned())
+        .ok_or_else(ApiError::signed_out)?;
     // Of a locked screen, too: the page must know which ward goes on behind the lock. Asking for anything is refused all the same.
     if let Some(rights) = rights {
         permissions = access.permissions(&rights, now).into_keys().map(obhut_access::Action::as_str).collect();
         for grant in &rights.grants {
             let text = charter.checked.role(&grant.role).map(|role| json!({"de": role.text.de, "en": role.text.en}));
             if let Some(text) = text {
-                roles.push(json!({"id": grant.role, "text": text, "asleep": !access.is_awake(&rights, grant, now)}));
+                // Why it rests, in a word; `null` while it counts.
+                let held = person.grants.iter().filter(|held| held.runs(now) && held.role == grant.role);
+                let asleep = (!access.is_awake(&rights, grant, now)).then(|| {
+                    held.into_iter().find_map(|held| asleep(&state, &charter, &person, held, now)).unwrap_or("charter")
+                });
+                roles.push(json!({"id": grant.role, "text": text, "asleep": asleep}));
             }
         }
     }
-    let (name, kind) = state
-        .desk
-        .register
-        .read(|register| {
-            register.person(signed.person).map(|person| (person.name.as_str().to_owned(), word(&person.kind)))
-        })
-        .ok_or_else(ApiError::signed_out)?;
     let emergencies = if signed.locked { Vec::new() } else { emergencies(&state, signed.person, now) };
     // Whoever judges emergency accesses sees at once that one was opened.
     let reviews = permissions
@@ -256,7 +260,7 @@ async fn session(State(state): State<Arc<AppState>>, here: Here) -> Result<Json<
     let display = state.signin.sessions.is_display(signed.session);
     let (ward, ward_name) = charter.ward.clone();
     Ok(Json(json!({
-        "person": {"id": signed.person, "name": name, "kind": kind},
+        "person": {"id": signed.person, "name": person.name.as_str(), "kind": word(&person.kind)},
         "roles": roles,
         "permissions": permissions,
         "assurance": signed.assurance.word(),

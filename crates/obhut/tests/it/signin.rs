@@ -254,10 +254,12 @@ fn a_role_without_training_rests() {
     let mut browser = Browser::new(&server);
     browser.register(invited.body["link"].as_str().unwrap()).unwrap();
     let who = browser.who().unwrap();
-    assert_eq!((&who["permissions"], &who["roles"][0]["asleep"]), (&json!([]), &json!(true)), "{who}");
+    assert_eq!((&who["permissions"], &who["roles"][0]["asleep"]), (&json!([]), &json!("training")), "{who}");
     let id = invited.body["id"].as_str().unwrap();
     assert_eq!(admin.post(&format!("/people/{id}/train"), &json!({"role": "nurse", "on": today()})).status, 204);
-    assert!(browser.who().unwrap()["permissions"].as_array().unwrap().contains(&json!("live-view")));
+    let who = browser.who().unwrap();
+    assert!(who["permissions"].as_array().unwrap().contains(&json!("live-view")));
+    assert_eq!(who["roles"][0]["asleep"], json!(null));
 }
 
 #[test]
